@@ -1,0 +1,72 @@
+r"""A problem is a set of oracles, without data: :math:`W(\theta) = \sum_i w_i f_i(\theta) + g(\theta)`.
+
+The data live in a `fedmm.federation.Federation`, so that a client program never carries anybody else's samples.
+
+| argument | symbol |
+|---|---|
+| theta | the parameter, a flat vector (..., d) |
+| data | client i's samples, whatever the problem understands |
+| stat | s, the statistic that indexes a surrogate, a flat vector (..., q) |
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from fedmm.arrays import Array, namespace
+from fedmm.federation import Federation
+from fedmm.types import ORACLES, Facts
+
+__all__ = ["Problem"]
+
+
+class Problem(ABC):
+    r"""f_i by its oracles, and g. Subclasses are frozen dataclasses of plain values and are final.
+
+    Beside the two abstract methods a subclass offers the oracles of `fedmm.types` that it has. `gradient` and `hessian` are
+    those of f_i alone; g is reached through `penalty`, `prox` and `minimize` only.
+    """
+
+    name: ClassVar[str]
+    """The name on the command line and in recipes."""
+
+    demo: ClassVar[Mapping[str, Any]] = {}
+    """What ``fedmm run NAME`` takes where the user says nothing: options of the command line by name."""
+
+    @abstractmethod
+    def value(self, data: Any, theta: Array) -> Array:
+        r""":math:`f_i(\theta)`, shape (...)."""
+
+    @abstractmethod
+    def start(self, federation: Federation) -> Array:
+        r"""A sensible :math:`\theta_0` in the federation's array library and dtype, shape (d,)."""
+
+    def penalty(self, theta: Array) -> Array:
+        r""":math:`g(\theta)`, shape (...); zero unless a subclass says otherwise."""
+        return namespace(theta).zeros_like(theta[..., 0])
+
+    @property
+    def penalized(self) -> str | None:
+        """What g is, in a few words, or None when it is zero."""
+        return None
+
+    @property
+    def oracles(self) -> tuple[type, ...]:
+        """The protocols of `fedmm.types` available with this configuration."""
+        return tuple(oracle for oracle in ORACLES if isinstance(self, oracle))
+
+    def settle(self, federation: Federation, oracles: tuple[type, ...]) -> Self:
+        """This problem with every constant that depends on the data filled in, as far as `oracles` need it.
+
+        Raises
+        ------
+        DataError
+            If the data are not of the kind this problem understands.
+        """
+        return self
+
+    def facts(self, federation: Federation) -> Facts:
+        """The constants of the theory on this federation. May cost an eigenvalue decomposition per client."""
+        return Facts()

@@ -1,0 +1,1 @@
+"""Surrogate families: one problem, one file."""
