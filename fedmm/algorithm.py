@@ -110,3 +110,11 @@ class Algorithm(ABC):
     @abstractmethod
     def solution(self, problem: Problem, server: Any) -> Array:
         """The parameter theta that the server's state stands for."""
+
+    def surrogate(self, server: Any) -> Array | None:
+        """The statistic s in the server's state, or None for a method that keeps none. For metrics."""
+        return None
+
+    def step_at(self, t: int) -> float:
+        r""":math:`\gamma_t` of round t >= 1 (1 for a method without a server step). For metrics."""
+        return 1.0

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
-from typing import Any, NamedTuple, Protocol
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from fedmm.arrays import Array, is_sparse, is_torch, leaves, map_leaves, namespace, to_numpy
+from fedmm.arrays import Array, as_like, is_sparse, leaves, map_leaves, namespace, to_numpy
+from fedmm.checks import check_array, check_split, numeric
 from fedmm.errors import DataError
 
-__all__ = ["Federation", "Partition", "Samples"]
+__all__ = ["Federation", "Partition", "Samples", "Source", "digest_of"]
 
 
 class Samples(NamedTuple):
@@ -29,12 +32,56 @@ class Samples(NamedTuple):
     y: Array | None = None
 
 
-class Partition(Protocol):
-    """A rule that deals samples out to clients."""
+class Partition(ABC):
+    """A rule that deals samples out to clients. Subclasses are frozen dataclasses of plain values and final."""
 
+    name: ClassVar[str]
+    """The name on the command line and in recipes."""
+
+    @abstractmethod
     def split(self, samples: Samples, generator: np.random.Generator) -> list[np.ndarray]:
-        """The row numbers of each client; every sample exactly once."""
-        ...
+        """The row numbers of each client; every sample exactly once.
+
+        Raises
+        ------
+        DataError
+            If the samples cannot be split so (fewer samples than clients, no labels, ...).
+        """
+
+
+class Source(ABC):
+    """A named data set or generator. Subclasses are frozen dataclasses of plain values and final."""
+
+    name: ClassVar[str]
+    """The name on the command line and in recipes."""
+
+    @abstractmethod
+    def load(self, clients: int | None, seed: int) -> Samples | Federation:
+        """The samples, still to be partitioned; or, where clients are part of the generator, a federation of `clients`.
+
+        Raises
+        ------
+        DataError
+            If the data are missing or corrupt.
+        """
+
+    def public(self) -> dict[str, Array]:
+        """What everybody knows beside the samples, such as the atoms of a transport problem: `Federation.public`."""
+        return {}
+
+    def pin(self) -> Self:
+        """This source with what rebuilding needs filled in: for a file its absolute path and digest."""
+        return self
+
+    @classmethod
+    def opens(cls, path: Path) -> Self | None:
+        """The source that reads the file at `path`, or None if it is not of a format this class reads."""
+        return None
+
+    @classmethod
+    def files(cls) -> dict[str, Path]:
+        """Files this class finds by itself, by the name that opens them."""
+        return {}
 
 
 class Federation:
@@ -43,8 +90,8 @@ class Federation:
     Parameters
     ----------
     clients : sequence
-        The data of client i at position i: a `Samples`, an array, or any NamedTuple of arrays. The sequence may be lazy:
-        an item is asked for when its client takes part.
+        The data of client i at position i: a `Samples`, an array, or any NamedTuple of arrays. The sequence may be
+        lazy: an item is asked for when its client takes part.
     weights : sequence of float, "uniform" or "samples"
         w_i >= 0 with sum 1. "samples" weighs by the number of samples.
     normalize : bool
@@ -59,7 +106,8 @@ class Federation:
     Raises
     ------
     DataError
-        For no clients, an empty client, NaN or infinite values, arrays that are not numeric, or bad weights.
+        For no clients, an empty client, NaN or infinite values, arrays that are not numeric, X and y of unequal length,
+        clients of different widths or dtypes, or bad weights.
     """
 
     def __init__(
@@ -72,15 +120,17 @@ class Federation:
         origin: Mapping[str, Any] | None = None,
         check: bool = True,
     ) -> None:
+        if isinstance(clients, (str, Mapping)) or not isinstance(clients, (Sequence, np.ndarray)):
+            raise DataError(f"Expected a sequence with one item a client, got {type(clients).__name__}; give a list.")
         if len(clients) == 0:
             raise DataError("Expected at least one client, got none; give a non-empty sequence of client data.")
-        self._clients = clients if not isinstance(clients, list) else tuple(clients)
+        self._clients = tuple(_tidy(data) for data in clients) if isinstance(clients, (list, tuple)) else clients
         self.public: dict[str, Array] = dict(public or {})
         self.origin = dict(origin) if origin is not None else None
         if check:
             _check_clients(self._clients)
         for name, value in self.public.items():
-            _check_array(value, f"public[{name!r}]")
+            check_array(value, f"public[{name!r}]")
         self.weights = _weights(weights, self._clients, normalize)
 
     @classmethod
@@ -97,36 +147,32 @@ class Federation:
     ) -> Federation:
         """Deal the rows of `X` (and `y`) out to clients.
 
-        The rows are sorted by client once, so that each client's data are a contiguous view. Without a partition there is one
-        client.
+        The rows are sorted by client once, so that each client's data are a contiguous view. Without a partition there
+        is one client.
 
         Raises
         ------
         DataError
             As the constructor; also if `X` and `y` differ in length.
         """
-        X, y = _numeric(X, "X"), None if y is None else _numeric(y, "y")
+        X, y = numeric(X, "X"), None if y is None else numeric(y, "y")
+        if is_sparse(y):
+            raise DataError("Expected a dense y, got a sparse matrix; use y.toarray().ravel().")
         if X.ndim != 2:
             raise DataError(f"Expected X with one sample a row, shape (n, d), got shape {tuple(X.shape)}; reshape it.")
         if y is not None and tuple(y.shape) != (X.shape[0],):
             raise DataError(f"Expected y of shape ({X.shape[0]},) to match X, got {tuple(y.shape)}.")
-        if X.shape[0] == 0:
-            raise DataError("Expected at least one sample in X, got none.")
-        _check_array(X, "X")
+        if 0 in tuple(X.shape):
+            raise DataError(f"Expected at least one sample and one feature in X, got shape {tuple(X.shape)}.")
+        check_array(X, "X")
         if y is not None:
-            _check_array(y, "y")
+            check_array(y, "y")
         if partition is None:
             return cls([Samples(X, y)], weights, public=public, origin=origin, check=False)
         split = partition.split(Samples(X, y), np.random.default_rng(seed))
-        for i, rows in enumerate(split):
-            if len(rows) == 0:
-                raise DataError(f"Client {i} of {len(split)} would be empty; use fewer clients or a larger concentration.")
+        check_split(split, X.shape[0])
         rows = np.concatenate(split)
-        if is_torch(X):
-            index = namespace(X).asarray(rows, device=X.device)
-            X, y = X[index], None if y is None else y[index]
-        else:
-            X, y = X[rows], None if y is None else y[rows]
+        X, y = _take_rows(X, rows), None if y is None else _take_rows(y, rows)
         ends = np.cumsum([len(part) for part in split])
         clients = [
             Samples(X[a:b], None if y is None else y[a:b]) for a, b in zip([0, *ends[:-1]], ends, strict=True)
@@ -172,58 +218,72 @@ def sample_count(data: Any) -> int:
     return int(next(leaf for _, leaf in leaves(data)).shape[0])
 
 
+def digest_of(data: Any) -> str:
+    """SHA-256 of an array or of nested NamedTuples of arrays: values, shapes and dtypes."""
+    seen = sha256()
+    _digest(data, seen)
+    return seen.hexdigest()
+
+
 def _digest(data: Any, seen: Any) -> None:
     for path, leaf in leaves(data):
         parts = (leaf.data, leaf.indices, leaf.indptr) if is_sparse(leaf) else (leaf,)
         for part in parts:
             plain = np.ascontiguousarray(to_numpy(part))
-            seen.update(f"{path}{plain.dtype.str}{plain.shape}".encode())
+            seen.update(f"{path}{tuple(leaf.shape)}{plain.dtype.str}{plain.shape}".encode())
             seen.update(plain.tobytes())
 
 
-def _numeric(x: Any, name: str) -> Array:
-    if isinstance(x, (list, tuple)) or type(x).__module__.partition(".")[0] == "pandas":
-        x = np.asarray(x)
-    if is_sparse(x):
-        x = x.tocsr()
-        return x if x.dtype.kind == "f" else x.astype(np.float64)
-    if isinstance(x, np.ndarray):
-        if x.dtype.kind in "biu":
-            return x.astype(np.float64)
-        if x.dtype.kind != "f":
-            raise DataError(f"Expected {name} to hold numbers, got dtype {x.dtype}; convert it to float first.")
-        return np.asarray(x)
-    return x
+def _take_rows(x: Array, rows: np.ndarray) -> Array:
+    if isinstance(x, np.ndarray) or is_sparse(x):
+        return x[rows]
+    return namespace(x).take(x, as_like(rows, x), axis=0)
 
 
-def _check_array(x: Array, name: str) -> None:
-    values = x.data if is_sparse(x) else x
-    if isinstance(values, np.ndarray) and values.dtype.kind not in "fiub":
-        raise DataError(f"Expected {name} to hold numbers, got dtype {values.dtype}; convert it to float first.")
-    xp = namespace(values)
-    finite = xp.isfinite(values)
-    if not bool(xp.all(finite)):
-        bad = int(np.sum(~to_numpy(finite)))
-        raise DataError(f"Expected finite values in {name}, got {bad} NaN or infinite; remove or impute them.")
+def _tidy(data: Any) -> Any:
+    """Samples and bare arrays with integers made floats and sparse matrices in row order; anything else as it is."""
+    if type(data) is Samples:
+        y = None if data.y is None else numeric(data.y, "y")
+        return Samples(numeric(data.X, "X"), y)
+    return numeric(data, "a client's array") if isinstance(data, np.ndarray) or is_sparse(data) else data
 
 
 def _check_clients(clients: Sequence[Any]) -> None:
-    widths: set[tuple[int, ...]] = set()
+    widths: set[int] = set()
+    kinds: set[str] = set()
     for i in range(len(clients)):
-        data = clients[i]
-        found = list(leaves(data))
+        found = list(leaves(clients[i]))
         if not found:
             raise DataError(f"Client {i} has no data; leave it out of the federation.")
         for path, leaf in found:
             name = f"client {i}{': ' + path if path else ''}"
-            if not isinstance(leaf, np.ndarray) and not is_sparse(leaf) and type(leaf).__module__ == "builtins":
-                raise DataError(f"Expected arrays for {name}, got {type(leaf).__name__}; convert it with numpy.asarray.")
+            check_array(leaf, name)
+            if leaf.ndim == 0:
+                raise DataError(f"Expected an array with one sample a row for {name}, got a scalar; reshape it.")
             if 0 in tuple(leaf.shape):
-                raise DataError(f"Expected at least one sample for {name}, got shape {tuple(leaf.shape)}; leave it out.")
-            _check_array(leaf, name)
-        widths.add(tuple(int(leaf.shape[-1]) for path, leaf in found if path in ("", "X")))
+                raise DataError(f"Expected at least one sample for {name}, got shape {tuple(leaf.shape)}; drop it.")
+        if type(clients[i]) is Samples:
+            _check_samples(clients[i], f"client {i}")
+        for path, leaf in found:
+            if path in ("", "X"):
+                widths.add(int(leaf.shape[-1]))
+                kinds.add(_array_kind(leaf))
     if len(widths) > 1:
-        raise DataError(f"Expected one number of features over all clients, got {sorted(widths)}; pad or select columns.")
+        raise DataError(f"Expected one number of features for all clients, got {sorted(widths)}; pad or select columns.")
+    if len(kinds) > 1:
+        raise DataError(f"Expected one kind of array for all clients, got {' and '.join(sorted(kinds))}; convert them.")
+
+
+def _array_kind(x: Array) -> str:
+    return f"{'sparse ' if is_sparse(x) else ''}{type(x).__module__.partition('.')[0]} {x.dtype}"
+
+
+def _check_samples(data: Samples, name: str) -> None:
+    X, y = data
+    if X.ndim != 2:
+        raise DataError(f"Expected X of {name} as samples x features, got shape {tuple(X.shape)}; reshape it.")
+    if y is not None and tuple(y.shape) != (X.shape[0],):
+        raise DataError(f"Expected y of {name} of shape ({X.shape[0]},) to match X, got {tuple(y.shape)}.")
 
 
 def _weights(weights: Sequence[float] | str, clients: Sequence[Any], normalize: bool) -> tuple[float, ...]:
@@ -235,7 +295,10 @@ def _weights(weights: Sequence[float] | str, clients: Sequence[Any], normalize: 
             counts = [sample_count(clients[i]) for i in range(n)]
             return tuple(count / sum(counts) for count in counts)
         raise DataError(f"Expected weights 'uniform', 'samples' or numbers, got {weights!r}.")
-    values = np.asarray(weights, dtype=float)
+    try:
+        values = np.asarray(weights, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"Expected weights 'uniform', 'samples' or numbers, got {weights!r}.") from error
     if values.shape != (n,):
         raise DataError(f"Expected one weight for each of {n} clients, got shape {values.shape}.")
     if not np.isfinite(values).all() or (values < 0).any():

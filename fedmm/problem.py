@@ -47,6 +47,10 @@ class Problem(ABC):
         r""":math:`g(\theta)`, shape (...); zero unless a subclass says otherwise."""
         return namespace(theta).zeros_like(theta[..., 0])
 
+    def cold(self, data: Any) -> Any:
+        """What `statistic` keeps for a client (its `warm`) before the first call; None if it keeps nothing."""
+        return None
+
     @property
     def penalized(self) -> str | None:
         """What g is, in a few words, or None when it is zero."""

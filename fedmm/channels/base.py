@@ -1,8 +1,8 @@
 r"""What goes over the wire: encode, decode, an honest count of bits, and facts.
 
-A wire is a NamedTuple. `Channel.fields` lists what of it is transmitted and how wide each number is; the count of bits and the
-bit-packed payload both follow from that list. Whatever a shared seed regenerates (the indices of a random mask) travels in the
-wire as a key and is not a field: it is free.
+A wire is a NamedTuple. `Channel.fields` lists what of it is transmitted and how wide each number is; the count of
+bits and the bit-packed payload both follow from that list. Whatever a shared seed regenerates (the indices of a random
+mask) travels in the wire as a key and is not a field: it is free.
 """
 
 from __future__ import annotations
@@ -11,10 +11,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
+
 from fedmm.arrays import Array
+from fedmm.errors import SpecError
 from fedmm.keys import Keys
 
-__all__ = ["Channel", "ChannelFacts", "Field"]
+__all__ = ["MANY", "Channel", "ChannelFacts", "Field", "Selection", "positive_int", "unbiased"]
+
+MANY = 4096
+"""`Channel.outcomes` and `Channel.selections` enumerate up to this number and say None beyond."""
 
 
 class Field(NamedTuple):
@@ -48,8 +54,20 @@ class ChannelFacts(NamedTuple):
     dense: bool
 
 
+class Selection(NamedTuple):
+    """One way in which a channel passes values on: with `probability` it keeps ``x[indices]``, and its decoder writes
+    `scale` times what arrives back at `indices`."""
+
+    probability: float
+    indices: np.ndarray
+    scale: float
+
+
 class Channel(ABC):
-    """A compressor. Subclasses are frozen dataclasses of plain values and final; every method takes one leading axis."""
+    """A compressor. Subclasses are frozen dataclasses of plain values and final.
+
+    `encode`, `decode` and `fields` take one leading axis.
+    """
 
     name: ClassVar[str]
     """The name on the command line and in recipes."""
@@ -83,6 +101,29 @@ class Channel(ABC):
     def outcomes(self, x: Array) -> Iterator[tuple[float, Array]] | None:
         """(probability, decoded vector) of every outcome for one NumPy vector `x`, or None where they are too many."""
         return None
+
+    def passes(self, q: int) -> int | None:
+        """How many values a later channel of a `Chain` may compress in their turn; None, whatever `q`, if it may not.
+
+        A channel that passes values on keeps them in the field `values` of its wire, and selects coordinates: its
+        decoder writes a multiple of `values` at the places it has selected; if the channel is biased, the multiple is 1.
+        """
+        return None
+
+    def selections(self, x: Array) -> Iterator[Selection] | None:
+        """Every way in which the values of one NumPy vector `x` may be passed on, or None where they are too many."""
+        return None
+
+
+def unbiased(omega: float, dense: bool) -> ChannelFacts:
+    r"""The facts of an unbiased channel; it contracts with 1 - omega where omega < 1."""
+    return ChannelFacts(unbiased=True, omega=omega, contraction=1.0 - omega if omega < 1 else None, dense=dense)
+
+
+def positive_int(channel: str, field: str, value: int) -> None:
+    """Check that ``channel(field=value)`` is given an integer >= 1; raises SpecError otherwise."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise SpecError(f"Expected {field} of the channel {channel} to be an integer >= 1, got {value!r}; choose one.")
 
 
 def _count(values: Array) -> int:

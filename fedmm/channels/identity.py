@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from fedmm.arrays import Array, namespace
-from fedmm.channels.base import Channel, ChannelFacts, Field
+from fedmm.channels.base import Channel, ChannelFacts, Field, Selection
 from fedmm.keys import Keys
 
 __all__ = ["Identity", "value_width"]
@@ -48,3 +48,9 @@ class Identity(Channel):
 
     def outcomes(self, x: Array) -> Iterator[tuple[float, Array]]:
         yield 1.0, x
+
+    def passes(self, q: int) -> int:
+        return q
+
+    def selections(self, x: Array) -> Iterator[Selection]:
+        yield Selection(1.0, np.arange(x.shape[-1]), 1.0)

@@ -9,7 +9,10 @@ from typing import Any, ClassVar, NamedTuple
 from fedmm.keys import Key
 from fedmm.types import Cohort, Failure, Ticket
 
-__all__ = ["Participation", "ParticipationFacts", "cohort_of"]
+__all__ = ["MANY", "Participation", "ParticipationFacts", "cohort_of"]
+
+MANY = 4096
+"""`Participation.outcomes` enumerates up to this number of cohorts and says None beyond."""
 
 
 class ParticipationFacts(NamedTuple):
@@ -69,7 +72,9 @@ class Participation(ABC):
         return None
 
 
-def cohort_of(clients: Iterable[int], scales: Iterable[float], weights: Sequence[float], round: int, key: Key) -> Cohort:
+def cohort_of(
+    clients: Iterable[int], scales: Iterable[float], weights: Sequence[float], round: int, key: Key
+) -> Cohort:
     """The cohort of these clients, given in increasing order, with 1/p_i each."""
     seed = key.seed
     tickets = tuple(

@@ -1,0 +1,168 @@
+r"""FedMM: federated majorise-minimise by surrogate aggregation.
+
+    init          s = sum_i w_i S_i(theta_0) (an opening), or lift(theta_0);   v = 0
+    broadcast     s                                   # client and server compute theta = T(s)
+    first_memory  V_i = 0
+    local         Delta_i = S_i(theta) - s - V_i      # S_i: full batch, or a fresh mini-batch of b samples
+    channel       q_i = Quant(Delta_i)
+    remember      V_i <- V_i + (a / p_i) q_i          # absent clients: V_i unchanged
+    server        h = v + sum_{i in A} (w_i / p_i) q_i;   s <- project(s + gamma_t h);   v <- v + a (h - v)
+    solution      T(s)
+
+| argument | symbol |
+|---|---|
+| step | gamma_t |
+| a | a = 1/(1 + omega_p), the effective memory step; for equal p it is alpha p with alpha = 1/(1 + omega) |
+| batch | b |
+| weights of the federation | w_i (mu_i in the paper's setting) |
+
+The invariant v = sum_i w_i V_i holds after every round, for unequal p_i too.
+
+Source: A. Dieuleveut, G. Fort, M. Hegazy, H.-T. Wai, *Federated Majorize-Minimization: Beyond Parameter Aggregation*,
+arXiv 2507.17534. Its algorithm box and constants were not available to us: the loop is FedEM's (arXiv 2111.02083) with weights,
+unequal p_i and projection; ``step="theory"`` is our statement P5 (`fedmm.bounds`). Where we differ: openings for s_0 and the V_i.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, NamedTuple, Self
+
+from fedmm.algorithm import Algorithm
+from fedmm.arrays import Array, namespace
+from fedmm.bounds import fedmm_bound
+from fedmm.composition import Composition, Promise, theory_step
+from fedmm.errors import SpecError
+from fedmm.problem import Problem
+from fedmm.schedules import InverseSqrt, Schedule, as_schedule
+from fedmm.types import Batch, Cohort, HasSurrogate, Ticket
+
+__all__ = ["FedMM"]
+
+START, MEMORIES, ROUNDS = 0, 1, 2  # the phases: an opening for s, an opening for the V_i, the rounds
+
+
+class Server(NamedTuple):
+    s: Array
+    v: Array
+    phase: int
+
+
+class Model(NamedTuple):
+    s: Array
+    theta: Array
+    phase: int
+
+
+class Memory(NamedTuple):
+    V: Array
+    warm: Any
+
+
+@dataclass(frozen=True)
+class FedMM(Algorithm):
+    """Federated MM with compression, partial participation, mini-batches and control variates.
+
+    Parameters
+    ----------
+    step : float, Schedule or "theory"
+        gamma_t; "theory" takes the largest step of P5 and refuses where a fact it needs is unknown.
+    a : float or "theory"
+        The memory step; "theory" is 1/(1 + omega_p).
+    control_variates : bool
+        False keeps V_i = 0 (a = 0).
+    start : {"mean", "lift"}
+        s_0 = the mean statistic at theta_0, by an opening; or lift(theta_0), which costs nothing.
+    memories : {"zero", "exact"}
+        V_i = 0; or h_i(s_0), by an opening.
+    batch : int or None
+        Samples a client draws for S_i in a round; None for all.
+
+    Raises
+    ------
+    SpecError
+        For a step <= 0, a outside [0, 1], a batch < 1, or exact memories without control variates.
+    """
+
+    step: float | Schedule | Literal["theory"] = InverseSqrt(0.5)
+    a: float | Literal["theory"] = "theory"
+    control_variates: bool = True
+    start: Literal["mean", "lift"] = "mean"
+    memories: Literal["zero", "exact"] = "zero"
+    batch: int | None = None
+
+    name: ClassVar[str] = "fedmm"
+    requires: ClassVar[tuple[type, ...]] = (HasSurrogate,)
+    averages: ClassVar[Literal["increments", "models"]] = "increments"
+    needs_unbiased: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if self.step != "theory":
+            as_schedule(self.step)
+        if self.a != "theory" and not 0 <= self.a <= 1:
+            raise SpecError(f"Expected fedmm.a in [0, 1] or 'theory', got {self.a}.")
+        if self.memories == "exact" and not self.control_variates:
+            raise SpecError("fedmm.memories='exact' fills the control variates, but control_variates is False; set one of them.")
+        if self.batch is not None and self.batch < 1:
+            raise SpecError(f"Expected fedmm.batch >= 1 or none, got {self.batch}.")
+
+    def settle(self, composition: Composition) -> Self:
+        a = 1.0 / (1.0 + composition.omega_p) if self.a == "theory" else self.a  # type: ignore[operator]
+        step = theory_step(self.promise(composition)) if self.step == "theory" else self.step
+        return replace(self, step=as_schedule(step), a=a if self.control_variates else 0.0)
+
+    def promise(self, composition: Composition) -> Promise:
+        return fedmm_bound(composition, self)
+
+    def init(self, problem: Any, theta: Array) -> Server:
+        s = problem.lift(theta)
+        return Server(s, namespace(s).zeros_like(s), START if self.start == "mean" else self._phase_after_start())
+
+    def _phase_after_start(self) -> int:
+        return MEMORIES if self.memories == "exact" else ROUNDS
+
+    def opening(self, server: Server) -> bool:
+        return server.phase != ROUNDS
+
+    def broadcast(self, problem: Problem, server: Server, cohort: Cohort) -> Server:
+        return server._replace(v=None)  # v stays at the server
+
+    def receive(self, problem: Any, delivered: Server) -> Model:
+        s = delivered.s
+        return Model(s, problem.minimize(problem.project(s)), delivered.phase)
+
+    def first_memory(self, problem: Problem, data: Any, model: Model) -> Memory:
+        return Memory(namespace(model.s).zeros_like(model.s), problem.cold(data))
+
+    def local(self, problem: Any, data: Any, model: Model, memory: Memory, ticket: Ticket) -> tuple[Array, Any]:
+        batch = None if self.batch is None or model.phase != ROUNDS else Batch(self.batch, ticket.key)
+        S, warm = problem.statistic(data, model.theta, batch, memory.warm)
+        return S - model.s - memory.V, warm
+
+    def remember(self, memory: Memory, model: Model, kept: Any, sent: Array, ticket: Ticket) -> Memory:
+        if model.phase == START:
+            return Memory(memory.V, kept)
+        if model.phase == MEMORIES:
+            return Memory(sent, kept)
+        return Memory(memory.V + sent * (self.a * ticket.scale), kept)  # type: ignore[operator]
+
+    def nothing(self, problem: Problem, server: Server) -> Array:
+        return namespace(server.s).zeros_like(server.s)
+
+    def server(self, problem: Any, server: Server, model: Model, combined: Array, cohort: Cohort) -> Server:
+        s, v, phase = server
+        if phase == START:
+            return Server(problem.project(s + combined), v, self._phase_after_start())
+        if phase == MEMORIES:
+            return Server(s, combined, ROUNDS)
+        h = v + combined
+        return Server(problem.project(s + h * self.step_at(cohort.round)), v + combined * self.a, phase)
+
+    def solution(self, problem: Any, server: Server) -> Array:
+        return problem.minimize(server.s)
+
+    def surrogate(self, server: Server) -> Array:
+        return server.s
+
+    def step_at(self, t: int) -> float:
+        return 1.0 if self.step == "theory" else as_schedule(self.step).at(t)

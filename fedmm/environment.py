@@ -1,0 +1,48 @@
+"""What bit-for-bit repetition depends on: versions and BLAS threads."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+__all__ = ["differences", "environment", "versions"]
+
+PACKAGES = ("fedmm", "numpy", "scipy", "scikit-learn", "torch")
+
+
+def versions(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
+    """The installed version of each package; packages that are not installed are left out."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def environment() -> dict[str, str]:
+    """Python, packages, machine, and the libraries that do the linear algebra with their number of threads."""
+    from threadpoolctl import threadpool_info
+
+    pools = sorted(
+        f"{pool['internal_api']} {pool.get('version') or '?'} x{pool['num_threads']}"
+        for pool in threadpool_info()
+        if pool["user_api"] == "blas"
+    )
+    return {
+        "python": platform.python_version(),
+        **versions(),
+        "machine": f"{platform.machine()} {sys.platform}",
+        "blas": "; ".join(dict.fromkeys(pools)),
+    }
+
+
+def differences(then: dict[str, str], now: dict[str, str]) -> list[str]:
+    """What differs between two environments, one phrase each."""
+    return [
+        f"{name} was {then.get(name, 'absent')}, is {now.get(name, 'absent')}"
+        for name in dict.fromkeys([*then, *now])
+        if then.get(name) != now.get(name)
+    ]

@@ -1,0 +1,161 @@
+"""What a run gives back: the parameter, the trace, a status in a sentence, and enough state to go on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from fedmm.arrays import Array
+from fedmm.federation import Federation
+from fedmm.problem import Problem
+from fedmm.trace import Trace
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from fedmm.parts import Parts
+
+__all__ = ["Result", "Status"]
+
+
+@dataclass(frozen=True)
+class Status:
+    """How a run ended.
+
+    Parameters
+    ----------
+    code : {"completed", "stopped", "interrupted", "diverged", "failed"}
+        completed: all rounds; stopped: by a rule; interrupted: by the user; diverged: a state was not finite; failed: a client
+        or the server could not compute.
+    message : str
+        A sentence: what happened, and what to try.
+    """
+
+    code: Literal["completed", "stopped", "interrupted", "diverged", "failed"]
+    message: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the result is what was asked for."""
+        return self.code in ("completed", "stopped")
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Result:
+    r"""A finished or unfinished run.
+
+    Parameters
+    ----------
+    theta : array (d,)
+        The parameter.
+    status : Status
+        How the run ended.
+    trace : Trace
+        One row per round.
+    parts : Parts
+        What was composed: problem, algorithm, channel, ... as the user gave them, and the seed.
+    problem : Problem
+        The problem settled on the federation: its `predict`, `transform`, ... work on `theta`.
+    federation : Federation or None
+        The data; None for a loaded result whose data were arrays in memory.
+    server, memories
+        The server's state and every client's memory, for going on.
+    theta0 : array (d,)
+        The start.
+    environment : mapping of str to str
+        Versions and BLAS threads, on which bit-for-bit repetition depends.
+    data_digest : str
+        SHA-256 of the data of a loaded result; empty while `federation` is at hand.
+    """
+
+    theta: Array
+    status: Status
+    trace: Trace
+    parts: Parts
+    problem: Problem
+    federation: Federation | None
+    server: Any
+    memories: Mapping[int, Any]
+    theta0: Array
+    environment: Mapping[str, str] = field(default_factory=dict)
+    data_digest: str = ""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the federation's data."""
+        return self.federation.digest() if self.federation is not None else self.data_digest
+
+    @property
+    def rounds(self) -> int:
+        """The number of rounds done."""
+        return int(self.trace.last("round")) if len(self.trace) else 0
+
+    @property
+    def objective(self) -> float:
+        """The last measured objective, NaN if it was not measured."""
+        return self.trace.last("objective") if "objective" in self.trace.columns else float("nan")
+
+    @property
+    def bits_up(self) -> int:
+        """Bits sent by all clients."""
+        return int(self.trace.last("bits_up"))
+
+    @property
+    def bits_down(self) -> int:
+        """Bits received by all clients."""
+        return int(self.trace.last("bits_down"))
+
+    @property
+    def seconds(self) -> float:
+        """Seconds spent in the method, metrics excluded."""
+        return float(self.trace.last("seconds"))
+
+    def summary(self) -> str:
+        """What was solved, by what, and how it ended, in a few lines."""
+        return "\n".join(
+            (
+                f"problem    {self.problem!r}",
+                f"method     {self.parts.algorithm!r}",
+                f"clients    {len(self.federation) if self.federation is not None else '?'}",
+                f"objective  {self.objective:.10g}",
+                f"rounds     {self.rounds}",
+                f"bits       {self.bits_up:,} up, {self.bits_down:,} down",
+                f"seconds    {self.seconds:.3g}",
+                f"status     {self.status}",
+            )
+        )
+
+    def __repr__(self) -> str:
+        return f"Result({self.problem.name} by {self.parts.algorithm.name}, {self.rounds} rounds, {self.status})"
+
+    def plot(self, column: str = "objective", *, against: str = "round", ax: Axes | None = None, label: str | None = None) -> Axes:
+        """Draw a column of the trace and return the axes.
+
+        Parameters
+        ----------
+        column, against : str
+            Columns of the trace for the vertical and the horizontal axis.
+        ax : matplotlib axes or None
+            Where to draw; None makes a figure.
+        label : str or None
+            The curve's name; None takes the method's.
+
+        Raises
+        ------
+        SpecError
+            If the trace has no such column.
+        """
+        from fedmm.plot import curve
+
+        return curve(self, column, against, ax, label)
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the run folder and return its path; see `fedmm.storage.save`."""
+        from fedmm.storage import save
+
+        return save(self, folder, overwrite=overwrite)

@@ -1,0 +1,220 @@
+"""The mutable middle of `solve`: rounds, the trace, interruption, and how a run ends."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from fedmm.arrays import all_finite
+from fedmm.composition import Composition
+from fedmm.environment import environment
+from fedmm.exchange import ClientFailure, exchange
+from fedmm.executors.base import Executor
+from fedmm.keys import Key
+from fedmm.metrics import Metric, Snapshot
+from fedmm.participation.full import Full
+from fedmm.parts import Parts
+from fedmm.program import Program
+from fedmm.result import Result, Status
+from fedmm.stopping import StopRule
+from fedmm.trace import Trace
+from fedmm.types import Cohort
+
+__all__ = ["Callback", "Run"]
+
+Callback = Callable[[Snapshot, dict[str, float]], None]
+"""Called after every round with the run as it stands and the new row of the trace."""
+
+
+class Run:
+    """One run from its start (or a saved result) to a `Result`. Not part of the public interface."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        composition: Composition,
+        executor: Executor,
+        metrics: tuple[Metric, ...],
+        resume: Result | None,
+    ) -> None:
+        self.parts, self.composition, self.metrics = parts, composition, metrics
+        self.federation = composition.federation
+        self.problem = composition.problem
+        self.algorithm = parts.algorithm.settle(composition)
+        self.aggregator = parts.aggregator.settle(self.algorithm.averages)
+        self.fleet = executor.open(Program(self.problem, self.algorithm, parts.channel), self.federation)
+        self.sampling: Any = parts.participation.start(len(self.federation))
+        if resume is None:
+            self.server = self.algorithm.init(self.problem, composition.theta0)
+            self.rows: list[dict[str, float]] = []
+        else:
+            self.server = resume.server
+            self.fleet.restore(resume.memories)
+            self.rows = [dict(row) for row in resume.trace.rows]
+        self.theta = self.algorithm.solution(self.problem, self.server)
+
+    def go(self, rounds: int, rules: tuple[StopRule, ...], callbacks: tuple[Callback, ...], progress: bool) -> Result:
+        """Run so many (more) rounds."""
+        with np.errstate(all="ignore"), _interruptible() as interrupted:
+            status = self._open(callbacks, rounds) if not self.rows else None
+            done = int(self.rows[-1]["round"])
+            last = done + rounds
+            with _bar(progress, done, last) as show:
+                while status is None and done < last:
+                    done += 1
+                    status = self._round(done, done == last, callbacks)
+                    if status is None:
+                        show(self.rows[-1])
+                        status = self._ended(rules, done, last, interrupted())
+        return self._result(status or Status("completed", f"All {last} rounds done."))
+
+    def _ended(self, rules: tuple[StopRule, ...], done: int, last: int, interrupted: bool) -> Status | None:
+        for rule in rules:
+            reason = rule.reason(self.rows)
+            if reason is not None:
+                return Status("stopped", f"Stopped after round {done}: {reason}")
+        if interrupted and done < last:
+            return Status("interrupted", f"Interrupted after round {done} of {last}; resume to go on.")
+        return None
+
+    def _open(self, callbacks: tuple[Callback, ...], rounds: int) -> Status | None:
+        """Round 0: the openings, in which everyone replies exactly, and the first row of the trace."""
+        row: dict[str, float] = {"round": 0, "exchanges": 0, "seconds": 0.0, "bits_up": 0, "bits_down": 0, "clients": 0}
+        everyone = Full().draw(self.federation.weights, 0, None, Key(self.parts.seed))
+        status = None
+        while status is None and self.algorithm.opening(self.server):
+            status = self._exchange(everyone, row, exact=True)
+        if status is None:
+            self._measure(row, None, None, callbacks, final=rounds == 0)
+        self.rows.append(row)
+        return status
+
+    def _round(self, t: int, final: bool, callbacks: tuple[Callback, ...]) -> Status | None:
+        row = {name: self.rows[-1][name] for name in ("exchanges", "seconds", "bits_up", "bits_down")}
+        row = {"round": t, **row, "clients": 0}
+        previous, theta_previous = self.server, self.theta
+        key = Key(self.parts.seed, t).fold("cohort")
+        cohort = self.parts.participation.draw(self.federation.weights, t, self.sampling, key)
+        status = self._exchange(cohort, row)
+        if status is None:
+            self._measure(row, previous, theta_previous, callbacks, final)
+            self.rows.append(row)
+        return status
+
+    def _exchange(self, cohort: Cohort, row: dict[str, float], exact: bool = False) -> Status | None:
+        """Carry out an exchange and count it in `row`; on trouble leave everything as it was and say what happened."""
+        parts, t = self.parts, cohort.round
+        keeps = f"Theta and the trace are those of round {t - 1}." if t > 0 else "Nothing was computed."
+        begin = time.perf_counter()
+        try:
+            done = exchange(
+                self.problem,
+                self.algorithm,
+                self.aggregator,
+                parts.downlink,
+                parts.participation,
+                self.fleet,
+                self.server,
+                cohort,
+                exact=exact,
+            )
+            theta = self.algorithm.solution(self.problem, done.server)
+        except ClientFailure as failure:
+            return Status("failed", f"{failure} {keeps}")
+        except (ArithmeticError, np.linalg.LinAlgError) as error:
+            return Status("failed", f"The server failed in round {t}: {error} {keeps}")
+        if not (all_finite(done.server) and all_finite(theta)):
+            return Status(
+                "diverged",
+                f"Round {t} gave values that are not finite. {keeps} Try a smaller step, step='theory' where the method "
+                "has it, or a channel with less variance.",
+            )
+        self.fleet.commit(done.merged)
+        self.sampling = parts.participation.observe(self.sampling, done.merged)
+        self.server, self.theta = done.server, theta
+        row["seconds"] += time.perf_counter() - begin
+        row["exchanges"] += 1
+        row["bits_up"] += done.bits_up
+        row["bits_down"] += done.bits_down
+        row["clients"] = len(done.merged)
+        return None
+
+    def _measure(
+        self, row: dict[str, float], previous: Any, theta_previous: Any, callbacks: tuple[Callback, ...], final: bool
+    ) -> None:
+        t = int(row["round"])
+        snapshot = Snapshot(
+            t,
+            self.problem,
+            self.algorithm,
+            self.federation.weights,
+            self.fleet,
+            self.server,
+            previous,
+            self.theta,
+            theta_previous,
+        )
+        for metric in self.metrics:
+            if final or t % metric.every == 0:
+                row.update(metric.measure(snapshot))
+        for callback in callbacks:
+            callback(snapshot, row)
+
+    def _result(self, status: Status) -> Result:
+        return Result(
+            theta=self.theta,
+            status=status,
+            trace=Trace(self.rows),
+            parts=self.parts,
+            problem=self.problem,
+            federation=self.federation,
+            server=self.server,
+            memories=self.fleet.memories(),
+            theta0=self.composition.theta0,
+            environment=environment(),
+        )
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C sets a flag that is looked at between rounds; a second Ctrl-C acts at once. Only in the main thread."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask(number: int, frame: Any) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _bar(progress: bool, done: int, last: int) -> Iterator[Callable[[dict[str, float]], None]]:
+    """A function to call after every round; it moves a progress bar with the time left, or does nothing."""
+    if not progress:
+        yield lambda row: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=last, initial=done, unit="round", dynamic_ncols=True) as bar:
+
+        def show(row: dict[str, float]) -> None:
+            if "objective" in row:
+                bar.set_postfix_str(f"objective {row['objective']:.6g}", refresh=False)
+            bar.update(1)
+
+        yield show

@@ -1,0 +1,161 @@
+"""`solve`: the one loop."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from fedmm.aggregators import Aggregator, Mean
+from fedmm.algorithm import Algorithm
+from fedmm.arrays import Array
+from fedmm.channels import Channel, Identity
+from fedmm.composition import Composition
+from fedmm.errors import CompositionError, RunError, SpecError
+from fedmm.executors import Executor, InProcess
+from fedmm.federation import Federation
+from fedmm.metrics import Metric, Objective
+from fedmm.participation import Full, Participation
+from fedmm.parts import Parts
+from fedmm.problem import Problem
+from fedmm.result import Result
+from fedmm.run import Callback, Run
+from fedmm.stopping import StopRule
+
+__all__ = ["compose", "solve"]
+
+
+def compose(
+    problem: Problem,
+    federation: Federation,
+    algorithm: Algorithm,
+    theta0: Array | None = None,
+    *,
+    channel: Channel | None = None,
+    downlink: Channel | None = None,
+    participation: Participation | None = None,
+) -> Composition:
+    """The parts as `solve` would use them, with their facts: what `fedmm explain` prints. Runs nothing and refuses nothing."""
+    settled = problem.settle(federation, algorithm.requires)
+    return Composition(
+        settled,
+        federation,
+        algorithm,
+        channel or Identity(),
+        downlink or Identity(),
+        participation or Full(),
+        settled.start(federation) if theta0 is None else theta0,
+    )
+
+
+def solve(
+    problem: Problem,
+    federation: Federation,
+    algorithm: Algorithm,
+    theta0: Array | None = None,
+    *,
+    rounds: int,
+    seed: int = 0,
+    participation: Participation | None = None,
+    channel: Channel | None = None,
+    downlink: Channel | None = None,
+    aggregator: Aggregator | None = None,
+    executor: Executor | None = None,
+    metrics: Sequence[Metric] = (Objective(),),
+    stop: StopRule | Sequence[StopRule] = (),
+    callbacks: Sequence[Callback] = (),
+    resume: Result | None = None,
+    throw: bool = True,
+    progress: bool | None = None,
+) -> Result:
+    r"""Minimise :math:`\sum_i w_i f_i(\theta) + g(\theta)` over a federation.
+
+    Parameters
+    ----------
+    problem : Problem
+        The oracles.
+    federation : Federation
+        The clients' data and weights.
+    algorithm : Algorithm
+        The method.
+    theta0 : array (d,) or None
+        The start; None takes ``problem.start(federation)``.
+    rounds : int
+        How many rounds to run; with `resume`, how many more.
+    seed : int
+        Every draw is a function of (seed, round, client, purpose).
+    participation, channel, downlink, aggregator, executor
+        Who takes part, what the uploads and the broadcast go through, how replies are combined, where clients run. Defaults:
+        everyone, unchanged, unchanged, the weighted mean, in this process.
+    metrics : sequence of Metric
+        Measured outside the method and its time; the default is the objective after every round.
+    stop : StopRule or sequence of them
+        Ends the run early.
+    callbacks : sequence of callables
+        Called with (snapshot, row of the trace) after every round.
+    resume : Result or None
+        Go on from this result: 100 + 100 rounds equal 200 bit for bit.
+    throw : bool
+        Raise `RunError` (which carries the result) when the run diverges or a client fails; with False, look at
+        ``result.status``.
+    progress : bool or None
+        A progress bar on standard error; None shows it on a terminal only.
+
+    Returns
+    -------
+    Result
+        Ctrl-C ends the run after the current round with a usable result.
+
+    Raises
+    ------
+    DataError, SpecError, CompositionError
+        Before any work, in one sentence.
+    RunError
+        See `throw`.
+    """
+    parts = Parts(
+        problem,
+        algorithm,
+        channel or Identity(),
+        downlink or Identity(),
+        aggregator or Mean(),
+        participation or Full(),
+        seed,
+    )
+    _check_arguments(rounds, seed)
+    composition = compose(
+        problem,
+        federation,
+        algorithm,
+        resume.theta0 if resume is not None else theta0,
+        channel=parts.channel,
+        downlink=parts.downlink,
+        participation=parts.participation,
+    )
+    composition.check()
+    if resume is not None:
+        _check_resume(parts, federation, theta0, resume)
+    run = Run(parts, composition, executor or InProcess(), tuple(metrics), resume)
+    rules = (stop,) if isinstance(stop, StopRule) else tuple(stop)
+    result = run.go(rounds, rules, tuple(callbacks), sys.stderr.isatty() if progress is None else progress)
+    status = result.status
+    if throw and not status.ok and status.code != "interrupted":
+        raise RunError(status.message, result)
+    return result
+
+
+def _check_arguments(rounds: int, seed: int) -> None:
+    if not isinstance(rounds, int) or rounds < 0:
+        raise SpecError(f"Expected rounds as an integer >= 0, got {rounds!r}.")
+    if not isinstance(seed, int):
+        raise SpecError(f"Expected seed as an integer, got {seed!r}.")
+
+
+def _check_resume(parts: Parts, federation: Federation, theta0: Array | None, resume: Result) -> None:
+    parts.check_continues(resume.parts)
+    if theta0 is not None:
+        raise CompositionError("A continued run starts where the saved one ended; leave theta0 out.")
+    if resume.federation is not federation and resume.digest != federation.digest():
+        raise CompositionError(
+            "A continued run needs the same data: the digest of this federation is not the saved run's; "
+            "build it from the same arrays, partition and seed."
+        )
