@@ -1,0 +1,83 @@
+"""Federated optimization by surrogates: declare, check, solve, certify.
+
+>>> from fedmm import Federation, FedPM, solve
+>>> from problems import Logistic
+>>> from problems.data import federation
+>>> data = federation("breast-cancer", "dirichlet:0.3", clients=10)
+>>> result = solve(Logistic(ridge=1e-3), data, FedPM(), rounds=8)
+>>> result.status.code
+'completed'
+"""
+
+from fedmm.aggregators import Mean
+from fedmm.algorithms import MM, FedAvg, FedMM, FedPM, FedSGD, Naive, StochasticMM
+from fedmm.channels import Chain, Dither, Identity, Mask, RandK, TopK
+from fedmm.composition import Composition, Promise
+from fedmm.errors import CompositionError, DataError, FedmmError, RunError, SpecError
+from fedmm.executors import Batched, InProcess
+from fedmm.federation import Federation, Samples
+from fedmm.metrics import Field, Objective, UpdateSizes
+from fedmm.participation import Bernoulli, FixedSize, Full
+from fedmm.problem import Problem
+from fedmm.result import Result, Status
+from fedmm.schedules import Constant, Inverse, InverseSqrt
+from fedmm.solve import compose, solve
+from fedmm.stopping import Below, Budget, Stalled
+from fedmm.trace import Trace
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "MM",
+    "Batched",
+    "Below",
+    "Bernoulli",
+    "Budget",
+    "Chain",
+    "Composition",
+    "CompositionError",
+    "Constant",
+    "DataError",
+    "Dither",
+    "FedAvg",
+    "FedMM",
+    "FedPM",
+    "FedSGD",
+    "Federation",
+    "FedmmError",
+    "Field",
+    "FixedSize",
+    "Full",
+    "Identity",
+    "InProcess",
+    "Inverse",
+    "InverseSqrt",
+    "Mask",
+    "Mean",
+    "Naive",
+    "Objective",
+    "Problem",
+    "Promise",
+    "RandK",
+    "Result",
+    "RunError",
+    "Samples",
+    "SpecError",
+    "Stalled",
+    "Status",
+    "StochasticMM",
+    "TopK",
+    "Trace",
+    "UpdateSizes",
+    "__version__",
+    "compose",
+    "load",
+    "solve",
+]
+
+
+def load(folder: str, federation: Federation | None = None) -> Result:
+    """Read a run folder; see `fedmm.storage.load`."""
+    from fedmm.storage import load
+
+    return load(folder, federation)

@@ -24,7 +24,7 @@ def numeric(x: Any, name: str) -> Array:
         try:
             x = np.asarray(x)
         except ValueError as error:
-            raise DataError(f"Expected {name} to be rectangular, got rows of unequal length; pad or cut them.") from error
+            raise DataError(f"Expected {name} to be rectangular, got rows of unequal length; pad them.") from error
     if is_sparse(x):
         x = x.tocsr()
         return x if x.dtype.kind == "f" else _numeric_numpy(x, name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set, Sized
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
@@ -120,7 +120,7 @@ class Federation:
         origin: Mapping[str, Any] | None = None,
         check: bool = True,
     ) -> None:
-        if isinstance(clients, (str, Mapping)) or not isinstance(clients, (Sequence, np.ndarray)):
+        if isinstance(clients, (str, Mapping, Set)) or not isinstance(clients, Sized):
             raise DataError(f"Expected a sequence with one item a client, got {type(clients).__name__}; give a list.")
         if len(clients) == 0:
             raise DataError("Expected at least one client, got none; give a non-empty sequence of client data.")
@@ -175,7 +175,7 @@ class Federation:
         X, y = _take_rows(X, rows), None if y is None else _take_rows(y, rows)
         ends = np.cumsum([len(part) for part in split])
         clients = [
-            Samples(X[a:b], None if y is None else y[a:b]) for a, b in zip([0, *ends[:-1]], ends, strict=True)
+            Samples(X[a:b, :], None if y is None else y[a:b]) for a, b in zip([0, *ends[:-1]], ends, strict=True)
         ]
         return cls(clients, weights, public=public, origin=origin, check=False)
 
@@ -252,7 +252,8 @@ def _check_clients(clients: Sequence[Any]) -> None:
     widths: set[int] = set()
     kinds: set[str] = set()
     for i in range(len(clients)):
-        found = list(leaves(clients[i]))
+        data = clients[i]
+        found = list(leaves(data))
         if not found:
             raise DataError(f"Client {i} has no data; leave it out of the federation.")
         for path, leaf in found:
@@ -262,14 +263,14 @@ def _check_clients(clients: Sequence[Any]) -> None:
                 raise DataError(f"Expected an array with one sample a row for {name}, got a scalar; reshape it.")
             if 0 in tuple(leaf.shape):
                 raise DataError(f"Expected at least one sample for {name}, got shape {tuple(leaf.shape)}; drop it.")
-        if type(clients[i]) is Samples:
-            _check_samples(clients[i], f"client {i}")
+        if type(data) is Samples:
+            _check_samples(data, f"client {i}")
         for path, leaf in found:
             if path in ("", "X"):
                 widths.add(int(leaf.shape[-1]))
                 kinds.add(_array_kind(leaf))
     if len(widths) > 1:
-        raise DataError(f"Expected one number of features for all clients, got {sorted(widths)}; pad or select columns.")
+        raise DataError(f"Expected one number of features for all clients, got {sorted(widths)}; select columns.")
     if len(kinds) > 1:
         raise DataError(f"Expected one kind of array for all clients, got {' and '.join(sorted(kinds))}; convert them.")
 

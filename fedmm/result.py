@@ -68,7 +68,7 @@ class Result:
     theta0 : array (d,)
         The start.
     environment : mapping of str to str
-        Versions and BLAS threads, on which bit-for-bit repetition depends.
+        Versions and BLAS threads of a loaded result, on which bit-for-bit repetition depends; empty for a run of this process.
     data_digest : str
         SHA-256 of the data of a loaded result; empty while `federation` is at hand.
     """

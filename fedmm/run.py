@@ -13,7 +13,6 @@ import numpy as np
 
 from fedmm.arrays import all_finite
 from fedmm.composition import Composition
-from fedmm.environment import environment
 from fedmm.exchange import ClientFailure, exchange
 from fedmm.executors.base import Executor
 from fedmm.keys import Key
@@ -177,7 +176,6 @@ class Run:
             server=self.server,
             memories=self.fleet.memories(),
             theta0=self.composition.theta0,
-            environment=environment(),
         )
 
 

@@ -137,22 +137,36 @@ def assign(objects: Mapping[str, Any], text: str) -> dict[str, Any]:
             candidates = " or ".join(f"{owner}.{path.strip()}" for owner in owners)
             raise SpecError(f"The field {words[0]!r} is ambiguous; say {candidates}.")
         if not owners:
-            known = [f"{word}.{key}" for word, part in parts.items() for key in _fields(type(part))]
-            bare = {key.partition(".")[2]: key for key in known}
-            hint = suggest(words[0], bare if len(words) == 1 else known)
+            known = {key for part in parts.values() for key in _fields(type(part))}
+            hint = suggest(words[0], known if len(words) == 1 else known | set(parts))
             raise SpecError(f"Nothing in this run has a field {path.strip()!r}.{hint}")
         owner, inner = owners[0], words
     return {**objects, owner: _assigned(parts[owner], inner, value, f"{owner}.{'.'.join(inner)}")}
 
 
 def spell(part: Any) -> str:
-    """`part` as text that `parse` reads back: its name and the fields that differ from their defaults."""
+    """`part` as text that `parse` reads back: ``rand-k:3``, ``rand-k:3+dither:4``, ``fedmm:step=0.1``.
+
+    Fields without a default come in order, the others as field=value where they differ from their default.
+
+    Raises
+    ------
+    SpecError
+        If a field holds what text cannot carry, such as an array.
+    """
     name = _part_name(part)
+    if kind_of(type(part)) == "channel" and name == "chain":
+        links = [spell(link) for link in part.channels]
+        if len(links) > 1 and not any("+" in link for link in links):
+            return "+".join(links)
     words = []
     for key, field in _fields(type(part)).items():
         value = getattr(part, key)
-        if type(value) is not type(field.default) or value != field.default:
-            words.append(f"{key}={spelled(value, f'{name}.{key}', spell)}")
+        where = f"{name}.{key}"
+        if field.default is MISSING and field.default_factory is MISSING and not field.kw_only:
+            words.append(spelled(value, where, spell))
+        elif type(value) is not type(field.default) or value != field.default:
+            words.append(f"{key}={spelled(value, where, spell)}")
     return f"{name}:{','.join(words)}" if words else name
 
 

@@ -37,7 +37,7 @@ class Trace:
     @property
     def columns(self) -> tuple[str, ...]:
         """The names of the columns."""
-        names = dict.fromkeys(COUNTERS)
+        names: dict[str, None] = dict.fromkeys(COUNTERS)
         for row in self._rows:
             names.update(dict.fromkeys(row))
         return tuple(names)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from fedmm.problem import Problem
+from problems.dictionary import Dictionary
 from problems.least_squares import LeastSquares
 from problems.logistic import Logistic
 from problems.quadratic import Quad, Quadratic
+from problems.transport import Transport
 
-__all__ = ["CATALOG", "LeastSquares", "Logistic", "Quad", "Quadratic"]
+__all__ = ["CATALOG", "Dictionary", "LeastSquares", "Logistic", "Quad", "Quadratic", "Transport"]
 
-CATALOG: tuple[type[Problem], ...] = (LeastSquares, Logistic, Quadratic)
+CATALOG: tuple[type[Problem], ...] = (Dictionary, LeastSquares, Logistic, Quadratic, Transport)
 """Every problem, by its class."""

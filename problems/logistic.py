@@ -226,8 +226,8 @@ class Logistic(Problem):
         r"""The constants, all certified bounds.
 
         One sample's gradient differs from the ridge term by :math:`y\sigma(-m)x`, of norm at most |x|, so the gradient
-        surrogate has :math:`\sigma_i^2\le\rho^2\,\mathrm{mean}_j\|x_{ij}\|^2`. The third derivative of log(1 + e^-m) is at
-        most :math:`1/(6\sqrt3)`, so the Hessian is Lipschitz with :math:`\mathrm{mean}_j\|x_{ij}\|^3/(6\sqrt3)`.
+        surrogate has :math:`\sigma_i^2\le\rho^2\,\mathrm{mean}_j\|x_{ij}\|^2`. The third derivative of log(1 + e^-m) is
+        at most :math:`1/(6\sqrt3)`, so the Hessian is Lipschitz with :math:`\mathrm{mean}_j\|x_{ij}\|^3/(6\sqrt3)`.
         """
         gradient = self.surrogate == "gradient"
         self = self.settle(federation, (HasSurrogate,))

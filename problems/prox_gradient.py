@@ -53,8 +53,8 @@ def surrogate_facts(rho: float, L: Sequence[float], l1: float) -> dict[str, Any]
     r"""The fields of `Facts` that concern the surrogate, for :math:`g=a\|\cdot\|_1`, and how they are known.
 
     Without g, T is the identity: B = I/rho, :math:`W\circ T=f` and :math:`h_i=-\rho\nabla f_i`. With g, put
-    u = T(s) - T(s') and w = (s - s') - u; the prox is firmly non-expansive, so :math:`\|u\|^2+\|w\|^2\le\|s-s'\|^2`, and
-    :math:`\|h_i(s)-h_i(s')\|\le\rho L_i\|u\|+\|w\|\le\sqrt{1+\rho^2L_i^2}\,\|s-s'\|`.
+    u = T(s) - T(s') and w = (s - s') - u; the prox is firmly non-expansive, so :math:`\|u\|^2+\|w\|^2\le\|s-s'\|^2`,
+    and :math:`\|h_i(s)-h_i(s')\|\le\rho L_i\|u\|+\|w\|\le\sqrt{1+\rho^2L_i^2}\,\|s-s'\|`.
     """
     if l1 == 0:
         return {

@@ -92,7 +92,7 @@ class Quadratic(Problem):
         return f"ridge {self.ridge:g}" if self.ridge else None
 
     def gradient(self, data: Quad, theta: Array, batch: Batch | None = None) -> Array:
-        r""":math:`A_i\theta-b_i`, shape (..., d); with Gaussian noise of variance :math:`\sigma^2/(\rho^2b)` for a batch.
+        r""":math:`A_i\theta-b_i`, shape (..., d); plus noise of variance :math:`\sigma^2/(\rho^2b)` for a batch.
 
         Raises
         ------
@@ -225,7 +225,7 @@ def _check(i: int, data: Any) -> None:
     d = data.b.shape[-1]
     if data.b.ndim != 1 or tuple(data.A.shape) != (d, d):
         raise DataError(
-            f"quadratic expects A (d, d), b (d,) for client {i}, got {tuple(data.A.shape)}, {tuple(data.b.shape)}; reshape."
+            f"quadratic expects A (d, d), b (d,) for client {i}: got {tuple(data.A.shape)}, {tuple(data.b.shape)}."
         )
     A = to_numpy(data.A)
     if np.abs(A - A.T).max() > 1e-6 * np.abs(A).max():

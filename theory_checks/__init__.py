@@ -1,0 +1,1 @@
+"""The theory as programs: each statement is a function that gives both of its sides on any problem and federation."""

@@ -21,13 +21,13 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
 from fedmm.algorithm import Algorithm
+from fedmm.algorithms.common import check_options, gamma_at, request
 from fedmm.arrays import Array, namespace
 from fedmm.composition import Composition, Promise, inverse_smoothness
-from fedmm.errors import SpecError
 from fedmm.keys import fold
 from fedmm.problem import Problem
 from fedmm.schedules import Schedule, as_schedule
-from fedmm.types import Batch, Cohort, HasGradient, Ticket
+from fedmm.types import Cohort, HasGradient, Ticket
 
 __all__ = ["FedAvg"]
 
@@ -64,13 +64,8 @@ class FedAvg(Algorithm):
     handles_penalty: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if self.step != "theory":
-            as_schedule(self.step)
+        check_options(self.name, self.step, self.batch, local_steps=self.local_steps)
         as_schedule(self.server_step)
-        if self.local_steps < 1:
-            raise SpecError(f"Expected fedavg.local_steps >= 1, got {self.local_steps}.")
-        if self.batch is not None and self.batch < 1:
-            raise SpecError(f"Expected fedavg.batch >= 1 or none, got {self.batch}.")
 
     def settle(self, composition: Composition) -> Self:
         return replace(self, step=as_schedule(inverse_smoothness(composition) if self.step == "theory" else self.step))
@@ -87,7 +82,7 @@ class FedAvg(Algorithm):
     def local(self, problem: Any, data: Any, model: Array, memory: None, ticket: Ticket) -> tuple[Array, None]:
         gamma, theta = self.step_at(ticket.round), model
         for k in range(self.local_steps):
-            batch = None if self.batch is None else Batch(self.batch, fold(ticket.key, k))
+            batch = None if self.batch is None else request(self.batch, fold(ticket.key, k))
             theta = theta - gamma * problem.gradient(data, theta, batch)
         return theta - model, None
 
@@ -101,4 +96,4 @@ class FedAvg(Algorithm):
         return server
 
     def step_at(self, t: int) -> float:
-        return 1.0 if self.step == "theory" else as_schedule(self.step).at(t)
+        return gamma_at(self.step, t)

@@ -14,13 +14,11 @@ r"""FedMM: federated majorise-minimise by surrogate aggregation.
 | step | gamma_t |
 | a | a = 1/(1 + omega_p), the effective memory step; for equal p it is alpha p with alpha = 1/(1 + omega) |
 | batch | b |
-| weights of the federation | w_i (mu_i in the paper's setting) |
 
 The invariant v = sum_i w_i V_i holds after every round, for unequal p_i too.
-
-Source: A. Dieuleveut, G. Fort, M. Hegazy, H.-T. Wai, *Federated Majorize-Minimization: Beyond Parameter Aggregation*,
-arXiv 2507.17534. Its algorithm box and constants were not available to us: the loop is FedEM's (arXiv 2111.02083) with weights,
-unequal p_i and projection; ``step="theory"`` is our statement P5 (`fedmm.bounds`). Where we differ: openings for s_0 and the V_i.
+Source: A. Dieuleveut, G. Fort, M. Hegazy, H.-T. Wai, *Federated Majorize-Minimization: Beyond Parameter Aggregation*, arXiv
+2507.17534; its box and constants were not available to us. The loop is FedEM's (arXiv 2111.02083) with weights, unequal p_i and
+projection; the step is our statement P5 (`fedmm.bounds`). Where we differ: openings for s_0 and the V_i.
 """
 
 from __future__ import annotations
@@ -29,13 +27,14 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from fedmm.algorithm import Algorithm
+from fedmm.algorithms.common import Variate, check_options, gamma_at, request
 from fedmm.arrays import Array, namespace
 from fedmm.bounds import fedmm_bound
 from fedmm.composition import Composition, Promise, theory_step
 from fedmm.errors import SpecError
 from fedmm.problem import Problem
 from fedmm.schedules import InverseSqrt, Schedule, as_schedule
-from fedmm.types import Batch, Cohort, HasSurrogate, Ticket
+from fedmm.types import Cohort, HasSurrogate, Ticket
 
 __all__ = ["FedMM"]
 
@@ -54,11 +53,6 @@ class Model(NamedTuple):
     phase: int
 
 
-class Memory(NamedTuple):
-    V: Array
-    warm: Any
-
-
 @dataclass(frozen=True)
 class FedMM(Algorithm):
     """Federated MM with compression, partial participation, mini-batches and control variates.
@@ -72,16 +66,13 @@ class FedMM(Algorithm):
     control_variates : bool
         False keeps V_i = 0 (a = 0).
     start : {"mean", "lift"}
-        s_0 = the mean statistic at theta_0, by an opening; or lift(theta_0), which costs nothing.
+        s_0 is the mean statistic at theta_0, by an opening, or lift(theta_0).
     memories : {"zero", "exact"}
-        V_i = 0; or h_i(s_0), by an opening.
+        V_i is 0, or h_i(s_0) by an opening.
     batch : int or None
         Samples a client draws for S_i in a round; None for all.
 
-    Raises
-    ------
-    SpecError
-        For a step <= 0, a outside [0, 1], a batch < 1, or exact memories without control variates.
+    Raises SpecError for values out of range, or exact memories without control variates.
     """
 
     step: float | Schedule | Literal["theory"] = InverseSqrt(0.5)
@@ -97,14 +88,9 @@ class FedMM(Algorithm):
     needs_unbiased: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        if self.step != "theory":
-            as_schedule(self.step)
-        if self.a != "theory" and not 0 <= self.a <= 1:
-            raise SpecError(f"Expected fedmm.a in [0, 1] or 'theory', got {self.a}.")
+        check_options(self.name, self.step, self.batch, self.a)
         if self.memories == "exact" and not self.control_variates:
-            raise SpecError("fedmm.memories='exact' fills the control variates, but control_variates is False; set one of them.")
-        if self.batch is not None and self.batch < 1:
-            raise SpecError(f"Expected fedmm.batch >= 1 or none, got {self.batch}.")
+            raise SpecError("fedmm.memories='exact' fills the control variates, but control_variates is False; change one.")
 
     def settle(self, composition: Composition) -> Self:
         a = 1.0 / (1.0 + composition.omega_p) if self.a == "theory" else self.a  # type: ignore[operator]
@@ -131,32 +117,27 @@ class FedMM(Algorithm):
         s = delivered.s
         return Model(s, problem.minimize(problem.project(s)), delivered.phase)
 
-    def first_memory(self, problem: Problem, data: Any, model: Model) -> Memory:
-        return Memory(namespace(model.s).zeros_like(model.s), problem.cold(data))
+    def first_memory(self, problem: Problem, data: Any, model: Model) -> Variate:
+        return Variate(namespace(model.s).zeros_like(model.s), problem.cold(data))
 
-    def local(self, problem: Any, data: Any, model: Model, memory: Memory, ticket: Ticket) -> tuple[Array, Any]:
-        batch = None if self.batch is None or model.phase != ROUNDS else Batch(self.batch, ticket.key)
+    def local(self, problem: Any, data: Any, model: Model, memory: Variate, ticket: Ticket) -> tuple[Array, Any]:
+        batch = request(self.batch, ticket.key) if model.phase == ROUNDS else None
         S, warm = problem.statistic(data, model.theta, batch, memory.warm)
         return S - model.s - memory.V, warm
 
-    def remember(self, memory: Memory, model: Model, kept: Any, sent: Array, ticket: Ticket) -> Memory:
-        if model.phase == START:
-            return Memory(memory.V, kept)
-        if model.phase == MEMORIES:
-            return Memory(sent, kept)
-        return Memory(memory.V + sent * (self.a * ticket.scale), kept)  # type: ignore[operator]
+    def remember(self, memory: Variate, model: Model, kept: Any, sent: Array, ticket: Ticket) -> Variate:
+        if model.phase != ROUNDS:
+            return Variate(sent if model.phase == MEMORIES else memory.V, kept)
+        return Variate(memory.V + sent * (self.a * ticket.scale), kept)  # type: ignore[operator]
 
     def nothing(self, problem: Problem, server: Server) -> Array:
         return namespace(server.s).zeros_like(server.s)
 
     def server(self, problem: Any, server: Server, model: Model, combined: Array, cohort: Cohort) -> Server:
         s, v, phase = server
-        if phase == START:
-            return Server(problem.project(s + combined), v, self._phase_after_start())
-        if phase == MEMORIES:
-            return Server(s, combined, ROUNDS)
-        h = v + combined
-        return Server(problem.project(s + h * self.step_at(cohort.round)), v + combined * self.a, phase)
+        if phase != ROUNDS:
+            return Server(s, combined, ROUNDS) if phase == MEMORIES else Server(s + combined, v, self._phase_after_start())
+        return Server(problem.project(s + (v + combined) * self.step_at(cohort.round)), v + combined * self.a, phase)
 
     def solution(self, problem: Any, server: Server) -> Array:
         return problem.minimize(server.s)
@@ -165,4 +146,4 @@ class FedMM(Algorithm):
         return server.s
 
     def step_at(self, t: int) -> float:
-        return 1.0 if self.step == "theory" else as_schedule(self.step).at(t)
+        return gamma_at(self.step, t)

@@ -5,17 +5,17 @@ r"""FedPM with the exact Hessian: Newton-type local steps, models mixed with the
                upload P_i (the one of the last step) and v_i = P_i (theta_i - theta)
     server     theta <- theta + (sum_i w_i P_i)^{-1} sum_i w_i v_i
 
-This is theta = (mean P_i)^{-1} mean (P_i theta_i), written about the old theta, which is more accurate in floating point. For K = 1 no
-client solves anything: v_i = -eta grad f_i(theta), and with eta = 1 a round is exactly one Newton step on f. For K > 1 on
-non-quadratic problems the limit is biased, even with full gradients.
+This is theta = (mean P_i)^{-1} mean (P_i theta_i), written about the old theta, which is more accurate in floating point. For
+K = 1 no client solves anything: v_i = -eta grad f_i(theta), and with eta = 1 a round is exactly one Newton step on f. For K > 1
+on non-quadratic problems the limit is biased, even with full gradients.
 
 | argument | symbol |
 |---|---|
 | local_steps | K |
 | step | eta |
 
-Source: *FedPM*, arXiv 2511.09100 (AAAI 2026). Where we differ: the mixing above instead of the plain one; means over the sampled clients
-under partial participation (experimental, no theorem); weights of the federation instead of uniform ones. Constants derived here.
+Source: *FedPM*, arXiv 2511.09100 (AAAI 2026). Where we differ: the mixing above instead of the plain one; means over the sampled
+clients under partial participation (experimental, no theorem); weights of the federation. The constants are derived here.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from fedmm.algorithm import Algorithm
+from fedmm.algorithms.common import check_options
 from fedmm.arrays import Array, cholesky_solve, namespace
 from fedmm.composition import Composition, Promise, missing_fact
 from fedmm.errors import SpecError
@@ -68,8 +69,7 @@ class FedPM(Algorithm):
     handles_penalty: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if self.local_steps < 1:
-            raise SpecError(f"Expected fedpm.local_steps >= 1, got {self.local_steps}.")
+        check_options(self.name, self.step, local_steps=self.local_steps)
         if not 0 < self.step <= 1:
             raise SpecError(f"Expected fedpm.step in (0, 1], got {self.step}.")
 

@@ -8,7 +8,7 @@ r"""FedSGD: one averaged gradient step a round.
 | step | gamma_t |
 | batch | b |
 
-Source: B. McMahan et al., *Communication-efficient learning of deep networks from decentralized data*, AISTATS 2017 (FedSGD). With exact
+Source: B. McMahan et al., *Communication-efficient learning of deep networks from decentralized data*, AISTATS 2017. With exact
 uploads, everyone present and full batches this is gradient descent: for gamma <= 1/L and f mu-strongly convex,
 f(theta_T) - f* <= (1 - gamma mu)^T (f(theta_0) - f*).
 """
@@ -19,12 +19,12 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
 from fedmm.algorithm import Algorithm
+from fedmm.algorithms.common import check_options, gamma_at, request
 from fedmm.arrays import Array, namespace
 from fedmm.composition import Composition, Promise, inverse_smoothness, missing_fact
-from fedmm.errors import SpecError
 from fedmm.problem import Problem
 from fedmm.schedules import Schedule, as_schedule
-from fedmm.types import Batch, Cohort, HasGradient, Ticket
+from fedmm.types import Cohort, HasGradient, Ticket
 
 __all__ = ["FedSGD"]
 
@@ -55,10 +55,7 @@ class FedSGD(Algorithm):
     handles_penalty: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        if self.step != "theory":
-            as_schedule(self.step)
-        if self.batch is not None and self.batch < 1:
-            raise SpecError(f"Expected fedsgd.batch >= 1 or none, got {self.batch}.")
+        check_options(self.name, self.step, self.batch)
 
     def settle(self, composition: Composition) -> Self:
         return replace(self, step=as_schedule(inverse_smoothness(composition) if self.step == "theory" else self.step))
@@ -82,7 +79,7 @@ class FedSGD(Algorithm):
         return server
 
     def local(self, problem: Any, data: Any, model: Array, memory: None, ticket: Ticket) -> tuple[Array, None]:
-        return problem.gradient(data, model, None if self.batch is None else Batch(self.batch, ticket.key)), None
+        return problem.gradient(data, model, request(self.batch, ticket.key)), None
 
     def nothing(self, problem: Problem, server: Array) -> Array:
         return namespace(server).zeros_like(server)
@@ -94,4 +91,4 @@ class FedSGD(Algorithm):
         return server
 
     def step_at(self, t: int) -> float:
-        return 1.0 if self.step == "theory" else as_schedule(self.step).at(t)
+        return gamma_at(self.step, t)

@@ -10,8 +10,8 @@ Every client sends its exact statistic, the server minimises the mean surrogate.
 | statistic | Sbar_i, client i's full-batch statistic |
 | minimize | T |
 
-Source: majorise-minimise, e.g. K. Lange, *Optimization* (2013); the linearly parameterised family is that of A. Dieuleveut, G. Fort,
-M. Hegazy, H.-T. Wai, *Federated Majorize-Minimization: Beyond Parameter Aggregation*, arXiv 2507.17534.
+Source: majorise-minimise, e.g. K. Lange, *Optimization* (2013); the linearly parameterised family is that of A. Dieuleveut,
+G. Fort, M. Hegazy, H.-T. Wai, *Federated Majorize-Minimization: Beyond Parameter Aggregation*, arXiv 2507.17534.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from fedmm.algorithm import Algorithm
+from fedmm.algorithms.common import Warm
 from fedmm.arrays import Array, namespace
 from fedmm.composition import Composition, Promise
 from fedmm.problem import Problem
@@ -34,12 +35,6 @@ class Server(NamedTuple):
     theta: Array
 
 
-class Memory(NamedTuple):
-    """What the problem keeps between rounds (codes, potentials)."""
-
-    warm: Any
-
-
 @dataclass(frozen=True)
 class MM(Algorithm):
     """Exact majorise-minimise over the federation: full participation, exact uploads, no step size."""
@@ -51,7 +46,7 @@ class MM(Algorithm):
     needs_everyone: ClassVar[bool] = True
 
     def promise(self, composition: Composition) -> Promise:
-        return Promise(step=1.0, formula="W(theta_{t+1}) <= W(theta_t) for every t (P1 with gamma = 1)", bound="W never increases")
+        return Promise(1.0, "W(theta_{t+1}) <= W(theta_t) for every t (P1 with gamma = 1)", "W never increases")
 
     def init(self, problem: Problem, theta: Array) -> Server:
         return Server(theta)
@@ -59,14 +54,14 @@ class MM(Algorithm):
     def broadcast(self, problem: Problem, server: Server, cohort: Cohort) -> Array:
         return server.theta
 
-    def first_memory(self, problem: Problem, data: Any, model: Array) -> Memory:
-        return Memory(problem.cold(data))
+    def first_memory(self, problem: Problem, data: Any, model: Array) -> Warm:
+        return Warm(problem.cold(data))
 
-    def local(self, problem: Any, data: Any, model: Array, memory: Memory, ticket: Ticket) -> tuple[Array, Any]:
+    def local(self, problem: Any, data: Any, model: Array, memory: Warm, ticket: Ticket) -> tuple[Array, Any]:
         return problem.statistic(data, model, warm=memory.warm)
 
-    def remember(self, memory: Memory, model: Array, kept: Any, sent: Array, ticket: Ticket) -> Memory:
-        return Memory(kept)
+    def remember(self, memory: Warm, model: Array, kept: Any, sent: Array, ticket: Ticket) -> Warm:
+        return Warm(kept)
 
     def nothing(self, problem: Any, server: Server) -> Array:
         return namespace(server.theta).zeros_like(problem.lift(server.theta))

@@ -7,8 +7,8 @@ r"""The naive baseline: FedMM's loop in parameter space, where the clients' own 
     remember      V_i <- V_i + (a / p_i) q_i
     server        h = v + sum_{i in A} (w_i / p_i) q_i;   theta <- theta + gamma_t h;   v <- v + a (h - v)
 
-Its fixed points solve theta = sum_i w_i T(S_i(theta)): those of FedMM where T is affine or the data are homogeneous, and in general
-others (statement P7): wherever T is not affine it converges to the wrong point on heterogeneous data.
+Its fixed points solve theta = sum_i w_i T(S_i(theta)). Where T is affine or the data are homogeneous they are FedMM's; otherwise
+they are in general others (statement P7): the method then converges to a wrong point.
 
 | argument | symbol |
 |---|---|
@@ -16,8 +16,8 @@ others (statement P7): wherever T is not affine it converges to the wrong point 
 | a | a = 1/(1 + omega_p) |
 | batch | b |
 
-Source: the competing aggregation space of arXiv 2507.17534; whether that paper's baseline has control variates and quantisation is not
-known to us, so both are options.
+Source: the competing aggregation space of arXiv 2507.17534; whether that paper's baseline has control variates and
+quantisation is not known to us, so both are options.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from fedmm.algorithm import Algorithm
+from fedmm.algorithms.common import Variate, check_options, gamma_at, request
 from fedmm.arrays import Array, namespace
 from fedmm.composition import Composition, Promise
-from fedmm.errors import SpecError
 from fedmm.problem import Problem
 from fedmm.schedules import InverseSqrt, Schedule, as_schedule
-from fedmm.types import Batch, Cohort, HasSurrogate, Ticket
+from fedmm.types import Cohort, HasSurrogate, Ticket
 
 __all__ = ["Naive"]
 
@@ -41,13 +41,6 @@ class Server(NamedTuple):
 
     theta: Array
     v: Array
-
-
-class Memory(NamedTuple):
-    """V_i, and what the problem keeps between rounds (codes, potentials)."""
-
-    V: Array
-    warm: Any
 
 
 @dataclass(frozen=True)
@@ -82,11 +75,7 @@ class Naive(Algorithm):
     needs_unbiased: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        as_schedule(self.step)
-        if self.a != "theory" and not 0 <= self.a <= 1:
-            raise SpecError(f"Expected naive.a in [0, 1] or 'theory', got {self.a}.")
-        if self.batch is not None and self.batch < 1:
-            raise SpecError(f"Expected naive.batch >= 1 or none, got {self.batch}.")
+        check_options(self.name, self.step, self.batch, self.a)
 
     def settle(self, composition: Composition) -> Self:
         a = 1.0 / (1.0 + composition.omega_p) if self.a == "theory" else self.a  # type: ignore[operator]
@@ -101,16 +90,15 @@ class Naive(Algorithm):
     def broadcast(self, problem: Problem, server: Server, cohort: Cohort) -> Array:
         return server.theta
 
-    def first_memory(self, problem: Problem, data: Any, model: Array) -> Memory:
-        return Memory(namespace(model).zeros_like(model), problem.cold(data))
+    def first_memory(self, problem: Problem, data: Any, model: Array) -> Variate:
+        return Variate(namespace(model).zeros_like(model), problem.cold(data))
 
-    def local(self, problem: Any, data: Any, model: Array, memory: Memory, ticket: Ticket) -> tuple[Array, Any]:
-        batch = None if self.batch is None else Batch(self.batch, ticket.key)
-        S, warm = problem.statistic(data, model, batch, memory.warm)
+    def local(self, problem: Any, data: Any, model: Array, memory: Variate, ticket: Ticket) -> tuple[Array, Any]:
+        S, warm = problem.statistic(data, model, request(self.batch, ticket.key), memory.warm)
         return problem.minimize(S, start=model) - model - memory.V, warm
 
-    def remember(self, memory: Memory, model: Array, kept: Any, sent: Array, ticket: Ticket) -> Memory:
-        return Memory(memory.V + sent * (self.a * ticket.scale), kept)  # type: ignore[operator]
+    def remember(self, memory: Variate, model: Array, kept: Any, sent: Array, ticket: Ticket) -> Variate:
+        return Variate(memory.V + sent * (self.a * ticket.scale), kept)  # type: ignore[operator]
 
     def nothing(self, problem: Problem, server: Server) -> Array:
         return namespace(server.theta).zeros_like(server.theta)
@@ -123,4 +111,4 @@ class Naive(Algorithm):
         return server.theta
 
     def step_at(self, t: int) -> float:
-        return as_schedule(self.step).at(t)
+        return gamma_at(self.step, t)

@@ -13,8 +13,8 @@ families; s_0 is then forgotten after one round. Any other gamma_t in (0, 1] giv
 | step | gamma_t |
 | batch | b |
 
-Sources: J. Mairal, *Stochastic majorization-minimization algorithms for large-scale optimization* (2013); O. Cappe, E. Moulines, *On-line
-expectation-maximization* (2009); SA-SSMM is named in arXiv 2507.17534. The bound is statement P4 of `fedmm.bounds`.
+Sources: J. Mairal, *Stochastic majorization-minimization algorithms for large-scale optimization* (2013); O. Cappe, E. Moulines,
+*On-line expectation-maximization* (2009); SA-SSMM is named in arXiv 2507.17534. The bound is P4 of `fedmm.bounds`.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from fedmm.algorithm import Algorithm
+from fedmm.algorithms.common import Warm, check_options, gamma_at, request
 from fedmm.arrays import Array, namespace
 from fedmm.bounds import stochastic_mm_bound
 from fedmm.composition import Composition, Promise, theory_step
 from fedmm.errors import SpecError
 from fedmm.problem import Problem
 from fedmm.schedules import Inverse, Schedule, as_schedule
-from fedmm.types import Batch, Cohort, HasSurrogate, Ticket
+from fedmm.types import Cohort, HasSurrogate, Ticket
 
 __all__ = ["StochasticMM"]
 
@@ -39,12 +40,6 @@ class Server(NamedTuple):
 
     s: Array
     theta: Array
-
-
-class Memory(NamedTuple):
-    """What the problem keeps between rounds (codes, potentials)."""
-
-    warm: Any
 
 
 @dataclass(frozen=True)
@@ -74,10 +69,9 @@ class StochasticMM(Algorithm):
     needs_everyone: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        check_options(self.name, self.step, self.batch)
         if self.step != "theory" and not 0 < as_schedule(self.step).at(1) <= 1:
             raise SpecError(f"Expected stochastic-mm.step in (0, 1], got {as_schedule(self.step).at(1)} in round 1.")
-        if self.batch is not None and self.batch < 1:
-            raise SpecError(f"Expected stochastic-mm.batch >= 1 or none, got {self.batch}.")
 
     def settle(self, composition: Composition) -> Self:
         return replace(self, step=as_schedule(theory_step(self.promise(composition)) if self.step == "theory" else self.step))
@@ -91,15 +85,14 @@ class StochasticMM(Algorithm):
     def broadcast(self, problem: Problem, server: Server, cohort: Cohort) -> Array:
         return server.theta
 
-    def first_memory(self, problem: Problem, data: Any, model: Array) -> Memory:
-        return Memory(problem.cold(data))
+    def first_memory(self, problem: Problem, data: Any, model: Array) -> Warm:
+        return Warm(problem.cold(data))
 
-    def local(self, problem: Any, data: Any, model: Array, memory: Memory, ticket: Ticket) -> tuple[Array, Any]:
-        batch = None if self.batch is None else Batch(self.batch, ticket.key)
-        return problem.statistic(data, model, batch, memory.warm)
+    def local(self, problem: Any, data: Any, model: Array, memory: Warm, ticket: Ticket) -> tuple[Array, Any]:
+        return problem.statistic(data, model, request(self.batch, ticket.key), memory.warm)
 
-    def remember(self, memory: Memory, model: Array, kept: Any, sent: Array, ticket: Ticket) -> Memory:
-        return Memory(kept)
+    def remember(self, memory: Warm, model: Array, kept: Any, sent: Array, ticket: Ticket) -> Warm:
+        return Warm(kept)
 
     def nothing(self, problem: Problem, server: Server) -> Array:
         return namespace(server.s).zeros_like(server.s)
@@ -115,4 +108,4 @@ class StochasticMM(Algorithm):
         return server.s
 
     def step_at(self, t: int) -> float:
-        return 1.0 if self.step == "theory" else as_schedule(self.step).at(t)
+        return gamma_at(self.step, t)

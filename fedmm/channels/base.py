@@ -55,8 +55,17 @@ class ChannelFacts(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """One way in which a channel passes values on: with `probability` it keeps ``x[indices]``, and its decoder writes
-    `scale` times what arrives back at `indices`."""
+    """One way in which a channel passes values on.
+
+    Parameters
+    ----------
+    probability : float
+        That of this way.
+    indices : array (k,)
+        What it keeps, in increasing order: ``x[indices]``.
+    scale : float
+        The decoder writes `scale` times what arrives back at `indices`.
+    """
 
     probability: float
     indices: np.ndarray
@@ -106,7 +115,7 @@ class Channel(ABC):
         """How many values a later channel of a `Chain` may compress in their turn; None, whatever `q`, if it may not.
 
         A channel that passes values on keeps them in the field `values` of its wire, and selects coordinates: its
-        decoder writes a multiple of `values` at the places it has selected; if the channel is biased, the multiple is 1.
+        decoder writes a multiple of `values` at the selected places; the multiple is 1 if the channel is biased.
         """
         return None
 

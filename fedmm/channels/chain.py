@@ -12,7 +12,7 @@ multiple is 1 where :math:`C_1` is biased). With :math:`E\|C_j(x)-x\|^2 \le \ome
 | biased | any | :math:`\max(\omega_2,\, 1-\delta_1(1-\omega_2))` |
 
 Row 1: the cross term vanishes. Row 2: Minkowski's inequality and :math:`E\|C_1(x)\|^2 \le (1+\omega_1)\|x\|^2`.
-Row 3: with :math:`t = C_1(x)`, :math:`C(x)-t` lives on the places of t and :math:`x-t` off them, so the error is at most
+Row 3: with :math:`t = C_1(x)`, :math:`C(x)-t` lives on the places of t, :math:`x-t` off them, so the error is at most
 :math:`\|x\|^2-(1-\omega_2)\|t\|^2`, and :math:`\delta_1\|x\|^2 \le \|t\|^2 \le \|x\|^2`. An unknown
 :math:`\omega_j` leaves the chain's unknown. Wherever :math:`\omega<1` the chain contracts with :math:`1-\omega`.
 

@@ -20,7 +20,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from fedmm.arrays import Array, as_like
+from fedmm.arrays import Array, as_like, namespace
 from fedmm.channels.base import MANY, Channel, ChannelFacts, Field, unbiased
 from fedmm.channels.identity import value_width
 from fedmm.errors import SpecError
@@ -69,9 +69,9 @@ class Mask(Channel):
         return wire.masked / float(self.keep)
 
     def fields(self, wire: Wire) -> tuple[Field, ...]:
-        mask = self._mask(wire.key, wire.masked.shape[-1])
-        kept = as_like(np.broadcast_to(mask, wire.masked.shape), wire.masked)
-        return (Field(wire.masked[kept], value_width(wire.masked)),)
+        masked = wire.masked
+        kept = as_like(self._mask(wire.key, masked.shape[-1]), masked)
+        return (Field(masked[namespace(masked).broadcast_to(kept, masked.shape)], value_width(masked)),)
 
     def facts(self, q: int) -> ChannelFacts:
         return unbiased(1.0 / self.keep - 1.0, dense=self.keep == 1)

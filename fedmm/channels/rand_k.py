@@ -93,5 +93,5 @@ class RandK(Channel):
         return (Selection(1.0 / count, np.array(places), q / k) for places in combinations(range(q), k))
 
     def _subset(self, key: Keys, q: int) -> np.ndarray:
-        """I at the address `key`, shape (k,) or one row per key, in no particular order."""
-        return draw(key, lambda generator: generator.choice(q, self.k, replace=False, shuffle=False))
+        """I at the address `key` in increasing order, shape (k,) or one row per key."""
+        return np.sort(draw(key, lambda generator: generator.choice(q, self.k, replace=False, shuffle=False)), axis=-1)

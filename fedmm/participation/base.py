@@ -72,9 +72,7 @@ class Participation(ABC):
         return None
 
 
-def cohort_of(
-    clients: Iterable[int], scales: Iterable[float], weights: Sequence[float], round: int, key: Key
-) -> Cohort:
+def cohort_of(clients: Iterable[int], scales: Iterable[float], weights: Sequence[float], round: int, key: Key) -> Cohort:
     """The cohort of these clients, given in increasing order, with 1/p_i each."""
     seed = key.seed
     tickets = tuple(

@@ -1,0 +1,40 @@
+"""Numbers and parts in words a reader takes in at a glance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fedmm.errors import SpecError
+from fedmm.federation import Federation
+from fedmm.spec import build, spell
+
+__all__ = ["bits_in_words", "federation_in_words", "part_in_words"]
+
+
+def bits_in_words(bits: float) -> str:
+    """A number of bits in decimal units, for example ``"1.23 Mbit"``."""
+    for unit, scale in (("Tbit", 1e12), ("Gbit", 1e9), ("Mbit", 1e6), ("kbit", 1e3)):
+        if abs(bits) >= 0.9995 * scale:
+            return f"{bits / scale:.3g} {unit}"
+    return f"{bits:.4g} bit"
+
+
+def part_in_words(part: Any) -> str:
+    """A part as the command line would take it, or its repr where text cannot carry it (arrays)."""
+    try:
+        return spell(part)
+    except SpecError:
+        return repr(part)
+
+
+def federation_in_words(federation: Federation) -> str:
+    """Where the data come from and how they are shared out, for example ``"digits, dirichlet:0.1, 10 clients"``."""
+    origin, words = federation.origin or {}, []
+    for kind in ("data", "partition"):
+        if kind in origin:
+            try:
+                words.append(part_in_words(build(kind, origin[kind])))
+            except SpecError:
+                words.append(str(origin[kind]))
+    count = len(federation)
+    return ", ".join([*(words or ["arrays in memory"]), f"{count} client{'s' if count != 1 else ''}"])

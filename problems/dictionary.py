@@ -1,0 +1,284 @@
+r"""Dictionary learning with elastic-net codes and a ridge on the dictionary.
+
+    f_i(D) = (1/n_i) sum_j min_h { 1/2 |z_ij - D h|^2 + l1 |h|_1 + (l2/2) |h|^2 },      g(D) = (ridge/2) |D|_F^2
+
+With the codes frozen at those of a dictionary tau, the objective majorises f_i, touches it at tau, and is linear in a
+statistic:
+
+    psi = 0,   phi(D) = (-D'D/2, D),   S_i(tau) = (s1, s2) = mean_j (h_j h_j', z_ij h_j'),   h_j the code of z_ij at tau
+    T(s) = s2 (s1 + ridge I)^{-1},     S = PSD x R^{p x K}
+
+T is not affine, so averaging dictionaries is not averaging statistics: in general the two have different fixed points
+on heterogeneous data. The surrogate is that of J. Mairal, F. Bach, J. Ponce, G. Sapiro, "Online learning for matrix
+factorization and sparse coding", JMLR 11, 2010 (there with atoms in a ball instead of the ridge), and an instance of
+the linearly parameterised families of arXiv 2507.17534.
+
+Codes come from a fixed number of FISTA iterations (`problems.sparse_coding`). Codes that are not exact still majorise
+f_i, as any codes do; the majoriser then touches `value`, which has the same codes and lies above f_i by their error.
+
+| argument | symbol |
+|---|---|
+| theta | D, row by row: d = p K |
+| components | K |
+| l1, l2, ridge | lambda_1, lambda_2, eta |
+| stat | (s1, s2): s1 packed (`fedmm.symmetric`), s2 row by row; q = K(K+1)/2 + p K |
+| warm | the codes of all samples of the client, (n_i, K), kept from one round to the next |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from fedmm.arrays import Array, as_like, is_sparse, namespace, norm2, put_last
+from fedmm.errors import DataError, SpecError
+from fedmm.federation import Federation, Samples
+from fedmm.keys import Key
+from fedmm.problem import Problem
+from fedmm.symmetric import pack, packed_size, project_psd, unpack
+from fedmm.types import Batch, Facts, HasGradient
+from problems.batches import rows, take
+from problems.sparse_coding import encode, objective
+
+__all__ = ["Dictionary"]
+
+
+@dataclass(frozen=True)
+class Dictionary(Problem):
+    r""":math:`f_i(D)=\frac1{n_i}\sum_j\min_h\frac12\|z_{ij}-Dh\|^2+\lambda_1\|h\|_1+\frac{\lambda_2}2\|h\|^2`.
+
+    Data are `Samples` with one z a row of X, dense; y is ignored.
+
+    Parameters
+    ----------
+    components : int
+        K, the number of atoms.
+    l1 : float
+        lambda_1 >= 0.
+    l2 : float
+        lambda_2 >= 0. With 0 codes need not be unique, f_i need not be differentiable, and no gradient is offered.
+    ridge : float
+        eta > 0, the weight of g.
+    iterations : int
+        FISTA iterations from zero codes.
+    warm_iterations : int or None
+        Those from the codes of an earlier round; None for as many as `iterations`. Fewer are faster, and leave the
+        codes of samples met for the first time less exact.
+
+    Raises
+    ------
+    SpecError
+        For a parameter out of range.
+    """
+
+    components: int = 10
+    l1: float = 0.1
+    l2: float = 0.01
+    ridge: float = 0.2
+    iterations: int = 200
+    warm_iterations: int | None = None
+
+    name: ClassVar[str] = "dictionary"
+    demo: ClassVar[Mapping[str, Any]] = {
+        "data": "digits-patches",
+        "partition": "dirichlet:0.1",
+        "clients": 10,
+        "method": "fedmm",
+        "rounds": 100,
+        "participation": "bernoulli:0.5",
+        "channel": "mask:0.5",
+        "set": {"problem.components": 16},
+    }
+
+    def __post_init__(self) -> None:
+        if self.components < 1:
+            raise SpecError(f"Expected dictionary.components >= 1, got {self.components}.")
+        for field, value in (("l1", self.l1), ("l2", self.l2)):
+            if not 0 <= value < float("inf"):
+                raise SpecError(f"Expected dictionary.{field} >= 0 and finite, got {value}.")
+        if not 0 < self.ridge < float("inf"):
+            raise SpecError(f"Expected dictionary.ridge > 0 and finite, got {self.ridge}; T(s) needs it.")
+        for field, count in (("iterations", self.iterations), ("warm_iterations", self.warm_iterations)):
+            if count is not None and count < 1:
+                raise SpecError(f"Expected dictionary.{field} >= 1, got {count}.")
+
+    @property
+    def penalized(self) -> str:
+        """The ridge on the dictionary."""
+        return f"ridge {self.ridge:g} on the dictionary"
+
+    @property
+    def oracles(self) -> tuple[type, ...]:
+        """Every oracle below; without the gradient where l2 = 0."""
+        return tuple(oracle for oracle in super().oracles if self.l2 > 0 or oracle is not HasGradient)
+
+    def settle(self, federation: Federation, oracles: tuple[type, ...]) -> Dictionary:
+        """This problem itself, once the data have been looked at.
+
+        Raises
+        ------
+        DataError
+            If some client's data are not `Samples` with a dense 2-D X.
+        """
+        for i, data in enumerate(federation):
+            if not isinstance(data, Samples):
+                kind = type(data).__name__
+                raise DataError(f"dictionary expects Samples(X) for client {i}, got {kind}; write Samples(array).")
+            if is_sparse(data.X) or data.X.ndim != 2:
+                what = "a sparse one" if is_sparse(data.X) else f"shape {tuple(data.X.shape)}"
+                raise DataError(f"dictionary expects a dense X (n, p) for client {i}, got {what}; convert it.")
+        return self
+
+    def start(self, federation: Federation) -> Array:
+        """Gaussian atoms of unit norm, always the same ones, shape (p K,): samples would do better, but are private."""
+        X = federation[0].X
+        D = Key(0, purpose=("dictionary", "start")).generator().normal(size=(X.shape[-1], self.components))
+        return as_like((D / np.linalg.norm(D, axis=0)).ravel(), X)
+
+    def components_of(self, theta: Array) -> Array:
+        """The dictionary (..., p, K) in theta (..., p K), one atom a column."""
+        return namespace(theta).reshape(theta, (*theta.shape[:-1], theta.shape[-1] // self.components, self.components))
+
+    def transform(self, theta: Array, X: Array) -> Array:
+        """The codes of the rows of `X` (..., n, p), shape (..., n, K)."""
+        return encode(X, self.components_of(theta), self.l1, self.l2, self.iterations)
+
+    def value(self, data: Samples, theta: Array) -> Array:
+        r""":math:`f_i(D)` with codes by FISTA, shape (...)."""
+        D = self.components_of(theta)
+        H = encode(data.X, D, self.l1, self.l2, self.iterations)
+        return namespace(H).mean(objective(data.X, D, H, self.l1, self.l2), axis=-1)
+
+    def penalty(self, theta: Array) -> Array:
+        r""":math:`\frac\eta2\|D\|_F^2`, shape (...)."""
+        return (0.5 * self.ridge) * norm2(theta)
+
+    def gradient(self, data: Samples, theta: Array, batch: Batch | None = None) -> Array:
+        r""":math:`Ds_1-s_2` with (s1, s2) the statistic at D, shape (..., p K); by Danskin, codes being unique."""
+        s1, s2 = self._split(self.statistic(data, theta, batch)[0])
+        return _flat(self.components_of(theta) @ s1 - s2)
+
+    def prox(self, theta: Array, step: float) -> Array:
+        r""":math:`\theta/(1+step\,\eta)`, shape (..., p K)."""
+        return theta * (1.0 / (1.0 + step * self.ridge))
+
+    def cold(self, data: Samples) -> Array:
+        """Zero codes (..., n_i, K)."""
+        X = data.X
+        return namespace(X).zeros_like(X[..., :1]) + as_like(np.zeros(self.components), X)
+
+    def statistic(
+        self, data: Samples, theta: Array, batch: Batch | None = None, warm: Array | None = None
+    ) -> tuple[Array, Array]:
+        r""":math:`(\overline{hh^\top},\overline{zh^\top})`, shape (..., q), and the codes of all samples (..., n_i, K).
+
+        Parameters
+        ----------
+        data : Samples
+            The client's, or a block's.
+        theta : array (..., p K)
+            The dictionary.
+        batch : Batch or None
+            Samples to use; only their codes are renewed.
+        warm : array (..., n_i, K) or None
+            Codes of an earlier round, to begin from.
+        """
+        if batch is not None and batch.size >= data.X.shape[-2]:
+            batch = None
+        iterations = self.iterations if warm is None or self.warm_iterations is None else self.warm_iterations
+        known = self.cold(data) if warm is None else warm
+        Z = take(data, batch).X
+        H = encode(Z, self.components_of(theta), self.l1, self.l2, iterations, take(Samples(known), batch).X)
+        return _statistic(Z, H), H if batch is None else _renewed(known, H, rows(batch, data.X.shape[-2]))
+
+    def minimize(self, stat: Array, start: Array | None = None) -> Array:
+        r""":math:`T(s)=s_2(s_1+\eta I)^{-1}`, shape (..., p K). `stat` lies in S: s1 is positive semidefinite."""
+        s1, s2 = self._split(stat)
+        xp = namespace(stat)
+        A = s1 + as_like(self.ridge * np.eye(self.components), stat)
+        return _flat(xp.linalg.matrix_transpose(xp.linalg.solve(A, xp.linalg.matrix_transpose(s2))))
+
+    def lift(self, theta: Array) -> Array:
+        r""":math:`(0,\eta D)`, shape (..., q): the surrogate that has seen no sample.
+
+        Raises
+        ------
+        ValueError
+            If theta is not a finite vector of p K numbers.
+        """
+        xp = namespace(theta)
+        if theta.ndim == 0 or theta.shape[-1] == 0 or theta.shape[-1] % self.components:
+            raise ValueError(f"Expected theta of shape (..., p * {self.components}), got {tuple(theta.shape)}.")
+        if not bool(xp.all(xp.isfinite(theta))):
+            raise ValueError("Expected finite theta, got NaN or infinity; no statistic maps to it.")
+        s1 = xp.zeros_like(theta[..., :1]) + as_like(np.zeros(packed_size(self.components)), theta)
+        return xp.concat([s1, self.ridge * theta], axis=-1)
+
+    def project(self, stat: Array) -> Array:
+        """s1 with its negative eigenvalues at 0, s2 as it is, (..., q); Euclidean, the packing being isometric."""
+        k = packed_size(self.components)
+        return namespace(stat).concat([project_psd(stat[..., :k]), stat[..., k:]], axis=-1)
+
+    def majorizer(self, data: Samples, theta: Array, at: Array) -> Array:
+        r""":math:`f_i(\tau)-\langle\bar S_i(\tau),\phi(\theta)-\phi(\tau)\rangle`, shape (...)."""
+        D = self.components_of(at)
+        H = encode(data.X, D, self.l1, self.l2, self.iterations)
+        xp = namespace(H)
+        value = xp.mean(objective(data.X, D, H, self.l1, self.l2), axis=-1)
+        return value - xp.sum(_statistic(data.X, H) * (self._phi(theta) - self._phi(at)), axis=-1)
+
+    def facts(self, federation: Federation) -> Facts:
+        """The bound 0; the problem is not convex and its constants are unknown."""
+        curve = "unknown: D -> code(z, D) is only piecewise smooth and its modulus grows with |D|"
+        return Facts(
+            lower_bound=0.0,
+            unconstrained=False,
+            notes={
+                "lower_bound": "bound: every term is >= 0",
+                "unconstrained": "exact: S is PSD x R^(p x K)",
+                "smoothness": curve,
+                "strong_convexity": "none: f + g is not convex",
+                "hessian_lipschitz": "none: f has kinks in its gradient",
+                "v_min": "none: B(s) maps R^q to itself with rank at most p K < q, so its least eigenvalue is 0",
+                "v_max": "unknown: B(s) grows with s2 on S",
+                "composite_smoothness": curve,
+                "field_lipschitz": curve,
+                "oracle_variance": "unknown: no bound for the statistic of a sample has been worked out",
+                "optimum": "unknown: not convex",
+            },
+        )
+
+    def _phi(self, theta: Array) -> Array:
+        D = self.components_of(theta)
+        xp = namespace(theta)
+        return xp.concat([-0.5 * pack(xp.linalg.matrix_transpose(D) @ D), theta], axis=-1)
+
+    def _split(self, stat: Array) -> tuple[Array, Array]:
+        """s1 (..., K, K) and s2 (..., p, K)."""
+        k = packed_size(self.components)
+        return unpack(stat[..., :k]), self.components_of(stat[..., k:])
+
+
+def _statistic(Z: Array, H: Array) -> Array:
+    xp = namespace(H)
+    mean = 1.0 / H.shape[-2]
+    s1, s2 = (xp.linalg.matrix_transpose(A) @ H * mean for A in (H, Z))
+    return xp.concat([pack(s1), _flat(s2)], axis=-1)
+
+
+def _flat(A: Array) -> Array:
+    return namespace(A).reshape(A, (*A.shape[:-2], A.shape[-2] * A.shape[-1]))
+
+
+def _renewed(known: Array, H: Array, drawn: np.ndarray) -> Array:
+    """`known` (..., n, K) with the rows `drawn` ((b,) or (c, b)) replaced by `H` (..., b, K)."""
+    xp, n = namespace(H), known.shape[-2]
+    mask = np.zeros((*drawn.shape[:-1], n), dtype=bool)
+    np.put_along_axis(mask, drawn, True, -1)
+    codes = xp.linalg.matrix_transpose(H)  # samples last, where `put_last` writes
+    index = drawn if drawn.ndim == 1 else np.broadcast_to(drawn[:, None, :], codes.shape).copy()
+    placed = xp.linalg.matrix_transpose(put_last(codes, as_like(index, H), n))
+    return xp.where(as_like(mask, H)[..., None], placed, known)
