@@ -24,11 +24,13 @@ from fedmm.schedules import Constant, Inverse, InverseSqrt
 from fedmm.solve import compose, solve
 from fedmm.stopping import Below, Budget, Stalled
 from fedmm.trace import Trace
+from fedmm.types import Batch, Facts
 
 __version__ = "0.1.0"
 
 __all__ = [
     "MM",
+    "Batch",
     "Batched",
     "Below",
     "Bernoulli",
@@ -42,6 +44,7 @@ __all__ = [
     "FedAvg",
     "FedMM",
     "FedPM",
+    "Facts",
     "FedSGD",
     "Federation",
     "FedmmError",

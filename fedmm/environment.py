@@ -24,6 +24,7 @@ def versions(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
 
 def environment() -> dict[str, str]:
     """Python, packages, machine, and the libraries that do the linear algebra with their number of threads."""
+    import scipy.linalg  # noqa: F401 (SciPy brings a BLAS of its own, which shows only once it is loaded)
     from threadpoolctl import threadpool_info
 
     pools = sorted(

@@ -39,7 +39,7 @@ from fedmm.spec import build, describe
 if TYPE_CHECKING:
     from fedmm.result import Result
 
-__all__ = ["LIBRARIES", "START", "Recipe", "placer", "read_recipe", "recipe_of", "with_arrays"]
+__all__ = ["LIBRARIES", "START", "Recipe", "library_of", "placer", "read_recipe", "recipe_of", "with_arrays"]
 
 START = "start"
 """What `theta0` says where the run began at ``problem.start(federation)``."""
@@ -176,7 +176,7 @@ def recipe_of(result: Result) -> Recipe:
         result.metrics,
         START if same else digest_of(result.theta0),
         data,
-        _library(result.theta0),
+        library_of(result.theta0),
         dict(result.environment) or environment(),
     )
 
@@ -277,10 +277,10 @@ def placer(arrays: Mapping[str, str]) -> Callable[[Array], Array]:
 
 
 def _arrays_of(federation: Federation) -> dict[str, str]:
-    return _library(next(leaf for _, leaf in leaves(federation[0])))
+    return library_of(next(leaf for _, leaf in leaves(federation[0])))
 
 
-def _library(x: Array) -> dict[str, str]:
+def library_of(x: Array) -> dict[str, str]:
     """The library, dtype and device of an array; of a sparse matrix, those of its values."""
     x = x.data if is_sparse(x) else x
     return {

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from fedmm.arrays import Array
 from fedmm.federation import Federation
+from fedmm.metrics import Metric, Objective
 from fedmm.problem import Problem
 from fedmm.trace import Trace
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from fedmm.executors import Executor
     from fedmm.parts import Parts
 
 __all__ = ["Result", "Status"]
@@ -71,6 +73,10 @@ class Result:
         Versions and BLAS threads of a loaded result, on which bit-for-bit repetition depends; empty for a run of this process.
     data_digest : str
         SHA-256 of the data of a loaded result; empty while `federation` is at hand.
+    executor : Executor or None
+        Where clients ran; None for the default. It decides how sums are rounded.
+    metrics : tuple of Metric
+        What was measured: a recipe repeats the same columns.
     """
 
     theta: Array
@@ -84,6 +90,8 @@ class Result:
     theta0: Array
     environment: Mapping[str, str] = field(default_factory=dict)
     data_digest: str = ""
+    executor: Executor | None = None
+    metrics: tuple[Metric, ...] = (Objective(),)
 
     @property
     def digest(self) -> str:
@@ -117,18 +125,24 @@ class Result:
 
     def summary(self) -> str:
         """What was solved, by what, and how it ended, in a few lines."""
-        return "\n".join(
-            (
-                f"problem    {self.problem!r}",
-                f"method     {self.parts.algorithm!r}",
-                f"clients    {len(self.federation) if self.federation is not None else '?'}",
-                f"objective  {self.objective:.10g}",
-                f"rounds     {self.rounds}",
-                f"bits       {self.bits_up:,} up, {self.bits_down:,} down",
-                f"seconds    {self.seconds:.3g}",
-                f"status     {self.status}",
-            )
+        from fedmm.wording import bits_in_words, federation_in_words, part_in_words
+
+        parts, federation = self.parts, self.federation
+        ways = (("up", parts.channel), ("down", parts.downlink))
+        through = [f"{part_in_words(channel)} {way}" for way, channel in ways if channel.name != "identity"]
+        through += [f"{part_in_words(parts.participation)} participation"] if parts.participation.name != "full" else []
+        began = float(self.trace.rows[0].get("objective", "nan")) if len(self.trace) else float("nan")
+        lines = (
+            ("problem", part_in_words(parts.problem)),
+            ("data", federation_in_words(federation) if federation is not None else f"sha256 {self.digest[:12]}..., not at hand"),
+            ("method", ", ".join([part_in_words(parts.algorithm), *through])),
+            ("objective", f"{self.objective:.10g}" + (f", from {began:.6g} in round 0" if began == began else "")),
+            ("rounds", f"{self.rounds}"),
+            ("sent", f"{bits_in_words(self.bits_up)} up, {bits_in_words(self.bits_down)} down"),
+            ("seconds", f"{self.seconds:.3g}"),
+            ("status", f"{self.status}"),
         )
+        return "\n".join(f"{name:<10} {words}" for name, words in lines)
 
     def __repr__(self) -> str:
         return f"Result({self.problem.name} by {self.parts.algorithm.name}, {self.rounds} rounds, {self.status})"

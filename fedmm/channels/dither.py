@@ -123,7 +123,7 @@ class Dither(Channel):
         divisor = self._spread(xp.where(norms > 0, norms, xp.ones_like(norms)), q)  # a zero block has r = 0
         s = float(self.levels)
         r = xp.abs(x) / divisor * s
-        return norms, xp.where(r > s, xp.full_like(r, s), r)  # rounding may exceed s by an ulp
+        return norms, xp.where(r > s, xp.full_like(r, s), r)  # squares that underflow make norms too small
 
     def _spread(self, norms: Array, q: int) -> Array:
         """One number per block, repeated for every coordinate of the block; broadcasts where there is one block."""

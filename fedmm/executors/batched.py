@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -38,6 +38,13 @@ def stack(trees: list[Any]) -> Any:
     return map_leaves(lambda *parts: namespace(parts[0]).stack(parts), *trees)
 
 
+class Block(NamedTuple):
+    """Clients that run together, and their stacked data; None for a client that runs alone."""
+
+    clients: tuple[int, ...]
+    data: Any
+
+
 class BatchedFleet(Fleet):
     """Clients in blocks; a memory is a row of the block it was last computed in."""
 
@@ -45,59 +52,64 @@ class BatchedFleet(Fleet):
         self.program, self.federation, self.cache_bytes = program, federation, cache_bytes
         self._memory: dict[int, tuple[Any, int | None]] = {}
         self._pending: dict[int, tuple[Any, int | None]] = {}
-        self._block: dict[tuple[int, ...], Any] = {}
+        self._shapes: dict[int, tuple[Layout | None, int, bool]] = {}
+        self._plans: dict[tuple[int, ...], list[Block]] = {}
 
-    def blocks(self, clients: Iterable[int]) -> Iterator[tuple[tuple[int, ...], Any, bool]]:
-        """(clients, data, stacked?): runs of neighbours of equal layout that fit the cache."""
+    def blocks(self, clients: Iterable[int]) -> list[Block]:
+        """Runs of neighbours of equal layout that fit the cache. Kept for everyone and for the last other cohort."""
+        wanted = tuple(clients)
+        if wanted not in self._plans:
+            everyone = tuple(range(len(self.federation)))
+            self._plans = {key: plan for key, plan in self._plans.items() if key == everyone}
+            self._plans[wanted] = list(self._plan(wanted))
+        return self._plans[wanted]
+
+    def _plan(self, clients: tuple[int, ...]) -> Iterator[Block]:
         run: list[int] = []
-        rows: list[Any] = []
         current, room = None, 0
         for client in clients:
-            data = self.federation[client]
-            layout, size = layout_of(data), _bytes(data)
-            limit = self.cache_bytes if _on_cpu(data) else None
-            if run and (layout is None or layout != current or (limit is not None and size > room)):
-                yield self._closed(run, rows)
-                run, rows = [], []
+            layout, size, on_cpu = self._shape(client)
+            if run and (layout is None or layout != current or (on_cpu and size > room)):
+                yield self._closed(run)
+                run = []
             if not run:
-                room = limit or 0
+                room = self.cache_bytes
             run.append(client)
-            rows.append(data)
             current, room = layout, room - size
         if run:
-            yield self._closed(run, rows)
+            yield self._closed(run)
 
-    def _closed(self, run: list[int], rows: list[Any]) -> tuple[tuple[int, ...], Any, bool]:
-        clients = tuple(run)
-        if len(clients) == 1:
-            return clients, rows[0], False
-        if clients not in self._block:
-            # one stacked copy is kept per distinct block; sampled cohorts differ every round, so they are not hoarded
-            if len(self._block) * len(clients) >= len(self.federation):
-                self._block.clear()
-            self._block[clients] = stack(rows)
-        return clients, self._block[clients], True
+    def _shape(self, client: int) -> tuple[Layout | None, int, bool]:
+        if client not in self._shapes:
+            data = self.federation[client]
+            self._shapes[client] = layout_of(data), _bytes(data), _on_cpu(data)
+        return self._shapes[client]
+
+    def _closed(self, run: list[int]) -> Block:
+        stacked = stack([self.federation[i] for i in run]) if len(run) > 1 else None
+        return Block(tuple(run), stacked)
 
     def call(self, model: Any, cohort: Cohort, exact: bool = False) -> Iterator[Reply | Failure]:
         self._pending.clear()
         tickets = {ticket.client: ticket for ticket in cohort.tickets}
-        for clients, data, stacked in self.blocks(tickets):
+        for clients, data in self.blocks(tickets):
             invited = [tickets[i] for i in clients]
-            if not stacked:
-                yield self._single(invited[0], data, model, exact)
+            if data is None:
+                yield self._single(invited[0], model, exact)
                 continue
+            ticket = block_ticket(invited, data)
             try:
-                memory = self._gather(clients, model)
-                sent, bits, memory = self.program.turn(data, model, memory, block_ticket(invited, data), exact)
+                sent, bits, memory = self.program.turn(data, model, self._gather(clients, model), ticket, exact)
             except CLIENT_ERRORS:  # find out which client it was
-                for ticket in invited:
-                    yield self._single(ticket, self.federation[ticket.client], model, exact)
+                for one in invited:
+                    yield self._single(one, model, exact)
                 continue
             if memory is not None:
                 self._pending.update((i, (memory, row)) for row, i in enumerate(clients))
-            yield Reply(block_ticket(invited, data), sent, bits)
+            yield Reply(ticket, sent, bits)
 
-    def _single(self, ticket: Ticket, data: Any, model: Any, exact: bool) -> Reply | Failure:
+    def _single(self, ticket: Ticket, model: Any, exact: bool) -> Reply | Failure:
+        data = self.federation[ticket.client]
         try:
             memory = self._row(ticket.client, data, model)
             sent, bits, memory = self.program.turn(data, model, memory, ticket, exact)
@@ -129,11 +141,12 @@ class BatchedFleet(Fleet):
 
     def map(self, function: Callable[[Any], Any], clients: Iterable[int] | None = None) -> list[Any]:
         results: list[Any] = []
-        for members, data, stacked in self.blocks(range(len(self.federation)) if clients is None else clients):
-            result = function(data)
-            results.extend(
-                [map_leaves(lambda x, row=row: x[row], result) for row in range(len(members))] if stacked else [result]
-            )
+        for members, data in self.blocks(range(len(self.federation)) if clients is None else clients):
+            if data is None:
+                results.append(function(self.federation[members[0]]))
+            else:
+                result = function(data)
+                results.extend(map_leaves(lambda x, row=row: x[row], result) for row in range(len(members)))
         return results
 
     def memories(self) -> dict[int, Any]:

@@ -125,13 +125,14 @@ def test_dither_of_zero_is_zero_and_of_a_level_is_exact(block: int | None) -> No
     assert Dither(5, block).decode(Dither(5, block).encode(one_hot, KEY)) == pytest.approx(one_hot, rel=1e-15)
 
 
-def test_dither_levels_fit_their_bits_whatever_the_rounding() -> None:
-    """|x_j|/norm may exceed 1 by an ulp where one coordinate holds all: no level may then be s + 1."""
-    for dtype in (np.float32, np.float64):
-        x = np.eye(300)[:, :3].astype(dtype) * np.random.default_rng(4).uniform(0.1, 9, (300, 1)).astype(dtype)
-        for s in (1, 3, 7):
-            wire = Dither(s).encode(x, tuple(Key(0, i) for i in range(300)))
-            assert np.abs(wire.levels).max() <= s
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dither_levels_fit_their_bits_where_squares_underflow(dtype: type) -> None:
+    """x^2 = 1.4 denormal units rounds to 1, so that |x|/norm = 1.18: no level may then be s + 1."""
+    x = np.array([0.0, (1.4 * float(np.finfo(dtype).smallest_subnormal)) ** 0.5], dtype=dtype)
+    assert np.abs(x).max() > np.sqrt(np.abs(x * x).max()) > 0
+    for s in (1, 3, 7):
+        for i in range(20):
+            assert np.abs(Dither(s).encode(x, Key(0, i)).levels).max() == s
 
 
 def test_one_key_for_many_rows_is_one_subset() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import UserList
+
 import numpy as np
 import pytest
 from scipy.sparse import csc_array, csr_array
@@ -71,14 +73,14 @@ def test_predict() -> None:
     [
         (Samples(np.ones((3, 2))), "Samples without y; give both"),
         (np.ones((3, 2)), "got ndarray"),
-        (Samples(np.ones((3, 2)), np.ones(2)), r"\(3, 2\) and \(2,\); reshape"),
+        (Samples(np.ones((3, 2)), np.ones(2)), r"\(3, 2\) and \(2,\)"),
         (Samples(np.ones((3, 2), dtype=np.float32), np.ones(3)), r"float32.*got float64; cast y"),
         (Samples(csc_array(np.ones((3, 2))), np.ones(3)), "call X.tocsr"),
     ],
 )
 def test_bad_data_are_refused(data: Samples, words: str) -> None:
     with pytest.raises(DataError, match=words):
-        LeastSquares().settle(Federation([data], check=False), (HasSurrogate,))
+        LeastSquares().settle(Federation(UserList([data]), check=False), (HasSurrogate,))
 
 
 @pytest.mark.parametrize("field", ["ridge", "l1", "rho"])
