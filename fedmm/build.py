@@ -53,7 +53,7 @@ def federation(
     source = (data if isinstance(data, Source) else source_of(data)).pin()
     loaded = source.load(clients, seed)
     if isinstance(loaded, Federation):
-        for what, given in (("a partition", partition), ("weights", weights)):
+        for what, given in (("partition", partition), ("weights", weights)):
             if given is not None:
                 raise SpecError(f"The data {source.name!r} bring their own clients and take no {what}; leave it out.")
         origin = {"data": spec.describe(source), "clients": len(loaded), "seed": seed}
@@ -115,8 +115,10 @@ def source_of(data: str | Path) -> Source:
         return spec.parse("data", text)
     path = Path(text).expanduser()
     shelf = {name: file for cls in sources.values() for name, file in cast(type[Source], cls).files().items()}
-    if path.is_file() or text in shelf:
-        return _opened(path if path.is_file() else shelf[text], sources)
+    if path.is_file():
+        return _opened(path, sources)
+    if isinstance(data, str) and data in shelf:
+        return _opened(shelf[data], sources)
     if path.is_dir():
         raise DataError(f"Expected data {text!r} to be a file, it is a directory; name a file in it.")
     if isinstance(data, Path) or "/" in text or "\\" in text:

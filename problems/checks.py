@@ -41,9 +41,7 @@ def check_supervised(name: str, federation: Federation) -> None:
         if X is None or y is None:
             raise DataError(f"{name} expects Samples(X, y) for client {i}, got {_kind(data)}; give both.")
         if X.ndim != 2 or tuple(y.shape) != (X.shape[0],):
-            raise DataError(
-                f"{name} expects X (n, d) and y (n,) for client {i}: got {tuple(X.shape)} and {tuple(y.shape)}."
-            )
+            raise DataError(f"{name} expects X (n, d) and y (n,) for client {i}: got {tuple(X.shape)} and {tuple(y.shape)}.")
         if is_sparse(X) and X.format != "csr":
             raise DataError(f"{name} expects a dense X or a CSR one for client {i}, got {X.format}; call X.tocsr().")
         if X.dtype != y.dtype:  # a float64 y would silently turn a float32 run into float64

@@ -224,9 +224,7 @@ def _check(i: int, data: Any) -> None:
         raise DataError(f"quadratic expects Quad(A, b) for client {i}, got {type(data).__name__}; give A and b.")
     d = data.b.shape[-1]
     if data.b.ndim != 1 or tuple(data.A.shape) != (d, d):
-        raise DataError(
-            f"quadratic expects A (d, d), b (d,) for client {i}: got {tuple(data.A.shape)}, {tuple(data.b.shape)}."
-        )
+        raise DataError(f"quadratic expects A (d, d), b (d,) for client {i}: got {tuple(data.A.shape)}, {tuple(data.b.shape)}.")
     A = to_numpy(data.A)
     if np.abs(A - A.T).max() > 1e-6 * np.abs(A).max():
         raise DataError(f"quadratic expects a symmetric A for client {i}; use (A + A.T) / 2.")

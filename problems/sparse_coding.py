@@ -62,7 +62,7 @@ def encode(Z: Array, D: Array, l1: float, l2: float, iterations: int, start: Arr
     soft = l1 * step
     shrink = as_like(np.eye(D.shape[-1]), D) - step * G  # a gradient step is  y shrink + pull
     pull = (Z @ D) * step
-    H = xp.zeros_like(pull) if start is None else start
+    H = xp.zeros_like(pull) if start is None else xp.broadcast_to(start, pull.shape)
     betas = _momentum(np.clip(spectrum[..., 0], l2, L) / L, iterations, D)
     if type(pull) is not np.ndarray or pull.size <= BLOCK:
         return _fista(H, shrink, pull, soft, betas)

@@ -129,6 +129,10 @@ class ExactFedMM:
         b = np.asarray(sum(w * data.b for w, data in pairs))
         return 0.5 * c * c * float(np.trace(A @ m[:d, :d])) - c * float(b @ m[:d, -1])
 
+    def exact_memories(self, s: np.ndarray) -> np.ndarray:
+        r""":math:`V_{0,i}=h_i(s)`, shape (n, d)."""
+        return (self._h[:, : self.d] @ s + self._h[:, -1]).reshape(self.n, self.d)
+
     @property
     def n(self) -> int:
         """The number of clients."""

@@ -113,9 +113,7 @@ def noisy(case: Case) -> None:
     if HasSurrogate not in case.oracles or case.facts.oracle_variance is None or not isinstance(data, Samples):
         return
     at = case.points(1)[0]
-    each = [
-        case.problem.statistic(map_leaves(lambda x, j=j: x[j : j + 1], data), at)[0] for j in range(data.X.shape[0])
-    ]
+    each = [case.problem.statistic(map_leaves(lambda x, j=j: x[j : j + 1], data), at)[0] for j in range(data.X.shape[0])]
     errors = np.stack(each) - np.mean(each, axis=0)
     variance = float((errors**2).sum(axis=1).mean())
     assert_below("the variance of one sample's statistic", variance, case.facts.oracle_variance[0], 1e-9)

@@ -53,8 +53,14 @@ def by_sklearn(loss: str, X: np.ndarray, y: np.ndarray, ridge: float, l1: float)
     model: Any
     if loss == "logistic" and l1 and ridge:
         model = LogisticRegression(
-            penalty="elasticnet", l1_ratio=l1 / (l1 + ridge), C=1 / (n * (l1 + ridge)), solver="saga",
-            fit_intercept=False, tol=1e-12, max_iter=5000, random_state=0,
+            penalty="elasticnet",
+            l1_ratio=l1 / (l1 + ridge),
+            C=1 / (n * (l1 + ridge)),
+            solver="saga",
+            fit_intercept=False,
+            tol=1e-12,
+            max_iter=5000,
+            random_state=0,
         )
     elif loss == "logistic" and l1:
         model = LogisticRegression(
@@ -63,9 +69,7 @@ def by_sklearn(loss: str, X: np.ndarray, y: np.ndarray, ridge: float, l1: float)
     elif loss == "logistic":
         model = LogisticRegression(C=1 / (n * ridge), solver="newton-cholesky", fit_intercept=False, tol=1e-12)
     elif l1:
-        model = ElasticNet(
-            alpha=l1 + ridge, l1_ratio=l1 / (l1 + ridge), fit_intercept=False, tol=1e-12, max_iter=100000
-        )
+        model = ElasticNet(alpha=l1 + ridge, l1_ratio=l1 / (l1 + ridge), fit_intercept=False, tol=1e-12, max_iter=100000)
     else:
         model = Ridge(alpha=n * ridge, fit_intercept=False)
     with warnings.catch_warnings():

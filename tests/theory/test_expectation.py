@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from fedmm import Bernoulli, Federation, FedMM, Identity, Mask, RandK, solve
+from fedmm import Federation, FedMM, Identity, Mask, RandK, solve
 from fedmm.arrays import Array
 from fedmm.channels import Channel, Dither
 from fedmm.keys import Key
@@ -193,7 +193,3 @@ def test_noise_of_the_quadratic_has_the_variance_the_simulator_assumes() -> None
     assert chi2.ppf(0.5e-9, N * d) <= statistic <= chi2.isf(0.5e-9, N * d)
     mean = np.abs(errors.mean(axis=0)).max() / (sigma / sqrt(b * d * N))
     assert mean < 7.0  # 2 d P(|z| > 7) < 3e-11
-
-
-def test_bernoulli_facts_are_the_probabilities_of_the_simulator() -> None:
-    assert Bernoulli((0.5, 0.8)).facts(2).probabilities == (0.5, 0.8)

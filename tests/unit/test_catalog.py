@@ -98,7 +98,9 @@ def test_a_broken_package_is_named_and_left_out(site, source, message):
 
 def test_two_classes_of_one_name_are_an_error(site):
     install(site, "thirdparty_clash", PART.format(name="constant"))
-    with pytest.raises(SpecError, match=r"Two schedule classes are called 'constant': .*(Constant and .*Mine|Mine and .*Constant);"):
+    with pytest.raises(
+        SpecError, match=r"Two schedule classes are called 'constant': .*(Constant and .*Mine|Mine and .*Constant);"
+    ):
         catalog.entries("schedule")
     assert catalog.entries("channel")  # other kinds are not affected
 

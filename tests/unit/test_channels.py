@@ -128,7 +128,7 @@ def test_dither_of_zero_is_zero_and_of_a_level_is_exact(block: int | None) -> No
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_dither_levels_fit_their_bits_where_squares_underflow(dtype: type) -> None:
     """x^2 = 1.4 denormal units rounds to 1, so that |x|/norm = 1.18: no level may then be s + 1."""
-    x = np.array([0.0, (1.4 * float(np.finfo(dtype).smallest_subnormal)) ** 0.5], dtype=dtype)
+    x = np.array([0.0, 1.4**0.5 * float(np.finfo(dtype).smallest_subnormal) ** 0.5], dtype=dtype)
     assert np.abs(x).max() > np.sqrt(np.abs(x * x).max()) > 0
     for s in (1, 3, 7):
         for i in range(20):

@@ -121,7 +121,7 @@ def test_damaged_archive(tmp_path, pack, damage):
 
 def test_missing_and_unreadable(tmp_path, monkeypatch):
     monkeypatch.delenv("FEDMM_DATA", raising=False)
-    with pytest.raises(DataError, match="no LIBSVM file 'nowhere'.*set FEDMM_DATA"):
+    with pytest.raises(DataError, match=r"no LIBSVM file 'nowhere'.*set FEDMM_DATA"):
         LibSVM("nowhere").load(None, 0)
     with pytest.raises(DataError, match="is a directory"):
         LibSVM(str(tmp_path)).load(None, 0)
@@ -132,14 +132,14 @@ def test_missing_and_unreadable(tmp_path, monkeypatch):
     monkeypatch.setenv("FEDMM_DATA", str(tmp_path))
     assert set(LibSVM.files()) == {"a9a", "a9a.t"}
     assert LibSVM("a9a").load(None, 0).X.shape == (4, 4)
-    with pytest.raises(DataError, match="no LIBSVM file 'a9b'. Did you mean 'a9a'"):
+    with pytest.raises(DataError, match=r"no LIBSVM file 'a9b'. Did you mean 'a9a'"):
         LibSVM("a9b").load(None, 0)
 
     def refuse(self):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
-    with pytest.raises(DataError, match="Cannot read .*a9a.t: Permission denied"):
+    with pytest.raises(DataError, match=r"Cannot read .*a9a.t: Permission denied"):
         LibSVM("a9a.t").load(None, 0)
 
 
@@ -218,6 +218,6 @@ def test_real_files_equal_scikit_learn(tmp_path, name, shape, counts):
     assert dict(zip(*np.unique(y, return_counts=True), strict=True)) == counts
     plain = write(tmp_path, lzma.decompress(LibSVM.files()[name].read_bytes()))
     theirs, labels = load_svmlight_file(plain, n_features=shape[1], zero_based=False)  # type: ignore[misc]
-    assert (X != theirs).nnz == 0
+    assert (theirs != X).nnz == 0
     assert np.array_equal(y > 0, labels == labels.max())
     assert seconds < 2.0  # measured 0.1 to 0.15

@@ -118,7 +118,11 @@ def test_parse_nested(text, step):
         ("channel", "dither:(4", "Parentheses do not match"),
         ("channel", "dither:4)", "Parentheses do not match"),
         ("schedule", "inverse:-1", "Expected inverse.scale > 0"),
-        ("method", "fedmm:step=theori", r"a number or a schedule \(constant, .*\) or 'theory', got 'theori'. Did you mean 't"),
+        (
+            "method",
+            "fedmm:step=theori",
+            r"a number or a schedule \(constant, .*\) or 'theory', got 'theori'. Did you mean 't",
+        ),
         ("method", "fedmm:step=inverse:x", "Expected inverse.scale to be a number, got 'x'"),
         ("method", "fedmm:control_variates=1", "to be true or false, got '1'"),
         ("participation", "bernoulli:(0.1;x)", r"Expected bernoulli.p\[1\] to be a number, got 'x'"),
@@ -151,7 +155,9 @@ def test_arrays_are_recorded_by_digest_and_asked_for(everything):
     assert set(table["array"]) == {"sha256"}
     assert table["array"] == spec.describe(Everything(1, array=np.arange(3.0)))["array"]
     assert table["array"] != spec.describe(Everything(1, array=np.arange(3.0) + 1.0))["array"]
-    with pytest.raises(SpecError, match=f"everything.array was an array given in memory .sha256 {table['array']['sha256']}"):
+    with pytest.raises(
+        SpecError, match=f"everything.array was an array given in memory .sha256 {table['array']['sha256']}"
+    ):
         spec.build("data", table)
     with pytest.raises(SpecError, match="cannot be given as text"):
         spec.spell(part)
@@ -175,7 +181,11 @@ def test_arrays_are_recorded_by_digest_and_asked_for(everything):
         ("participation", {"name": "bernoulli", "p": [0.1, "x"]}, r"bernoulli.p\[1\] to be a number, got 'x'"),
         ("participation", {"name": "bernoulli", "p": {"q": 1}}, "Expected bernoulli.p to be a number or a tuple"),
         ("method", {"name": "fedmm", "step": {"name": "invers"}}, "Did you mean 'inverse'"),
-        ("method", {"name": "fedmm", "step": {"kind": "channel", "name": "identity"}}, "Expected fedmm.step to be a numb"),
+        (
+            "method",
+            {"name": "fedmm", "step": {"kind": "channel", "name": "identity"}},
+            "Expected fedmm.step to be a numb",
+        ),
     ],
 )
 def test_build_refuses(kind, table, message):
@@ -297,7 +307,9 @@ def parts_of(cls: type) -> st.SearchStrategy:
         if field.default is not MISSING:
             values = st.just(field.default) | values
         choices[field.name] = values
-    return st.fixed_dictionaries(choices).map(lambda given: constructed(cls, given)).filter(lambda part: part is not None)
+    return (
+        st.fixed_dictionaries(choices).map(lambda given: constructed(cls, given)).filter(lambda part: part is not None)
+    )
 
 
 def constructed(cls: type, given: dict) -> Any:

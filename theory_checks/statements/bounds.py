@@ -100,10 +100,10 @@ def fedmm_bound(
     exact_memories : bool
         Whether V_{0,i} = h_i(s) rather than 0.
     """
-    facts, n, d = setting.facts, len(setting.federation), s.shape[0]
+    facts = setting.facts
     believed = setting.omega_p if omega_p is None else omega_p
     exact = setting.exact(1.0 / (1.0 + setting.omega_p))
-    V = (exact._h @ np.concatenate([s, np.zeros(n * d), [1.0]])).reshape(n, d) if exact_memories else np.zeros((n, d))
+    V = exact.exact_memories(s) if exact_memories else np.zeros((len(setting.federation), s.shape[0]))
     moments = list(exact.moments(s, V, [gamma] * (T - 1)))
     left = float(np.mean([exact.field2(m) for m in moments]))
     gap = exact.objective(moments[0]) - (facts.optimum or 0.0)
