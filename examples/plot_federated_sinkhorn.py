@@ -61,7 +61,7 @@ HALF = Bernoulli(0.5)
 
 SETTINGS: Mapping[str, Setting] = {
     "Sinkhorn (MM): everyone, exact": Setting(MM(), Full(), Identity(), "0.25"),
-    "FedMM: half of the clients": Setting(FedMM(step=0.5), HALF, Identity(), "#56B4E9"),
+    "FedMM: half of the clients": Setting(FedMM(step=0.3), HALF, Identity(), "#56B4E9"),
     "FedMM: half of the clients, half of the numbers": Setting(FedMM(step=0.15), HALF, Mask(0.5), "#0072B2"),
     "  the same without control variates": Setting(
         FedMM(step=0.15, control_variates=False), HALF, Mask(0.5), "#009E73"

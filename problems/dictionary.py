@@ -90,7 +90,7 @@ class Dictionary(Problem):
         "rounds": 100,
         "participation": "bernoulli:0.5",
         "channel": "mask:0.5",
-        "set": {"problem.components": 16},
+        "set": {"problem.components": 16, "problem.l1": 0.5, "problem.iterations": 100, "method.step": 0.2},
     }
 
     def __post_init__(self) -> None:

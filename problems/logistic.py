@@ -266,11 +266,10 @@ class Logistic(Problem):
 
 
 def _lam(c: Array) -> Array:
-    """tanh(c/2)/(4c), even in c; 1/8 - c^2/96 near 0, where the quotient loses its digits."""
+    """tanh(c/2)/(4c), even in c; 1/8 at 0."""
     xp = namespace(c)
-    near = xp.abs(c) < 1e-4  # the next term, c^4/960, is below rounding there
-    safe = xp.where(near, xp.ones_like(c), c)
-    return xp.where(near, 0.125 - c * c * (1.0 / 96.0), xp.tanh(0.5 * safe) / (4.0 * safe))
+    safe = xp.where(c == 0, xp.ones_like(c), c)  # no 0/0; away from 0 the quotient keeps all its digits
+    return xp.where(c == 0, xp.full_like(c, 0.125), xp.tanh(0.5 * safe) / (4.0 * safe))
 
 
 def _split(stat: Array) -> tuple[Array, Array]:

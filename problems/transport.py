@@ -90,6 +90,8 @@ class Transport(Problem):
         "clients": 10,
         "method": "fedmm",
         "rounds": 100,
+        "participation": "bernoulli:0.5",
+        "set": {"method.step": 0.25},
     }
 
     def __post_init__(self) -> None:

@@ -1,0 +1,22 @@
+"""The command line: ``fedmm run | compare | explain | list | show-versions``."""
+
+from __future__ import annotations
+
+import click
+
+from fedmm.cli.compare import compare
+from fedmm.cli.explain import explain
+from fedmm.cli.info import list_parts, show_versions
+from fedmm.cli.run import run
+
+__all__ = ["main"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="fedmm")
+def main() -> None:
+    """Federated optimization by surrogates: declare, check, solve, certify."""
+
+
+for command in (run, compare, explain, list_parts, show_versions):
+    main.add_command(command)

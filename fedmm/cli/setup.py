@@ -1,0 +1,160 @@
+"""From words to parts: what the user says, over what the problem's `demo` says, over the library's defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+
+from fedmm import spec
+from fedmm.algorithm import Algorithm
+from fedmm.build import federation, source_of
+from fedmm.catalog import lookup
+from fedmm.cli.support import note
+from fedmm.convert import split_top
+from fedmm.errors import SpecError
+from fedmm.executors import Executor
+from fedmm.federation import Federation
+from fedmm.parts import Parts
+
+__all__ = ["Setup", "set_up", "split_methods"]
+
+METHOD, ROUNDS = "fedmm", 100
+"""What is taken where neither the user nor the demo says."""
+
+WORDS = ("channel", "downlink", "aggregator", "participation", "executor")
+PLAIN = {"channel": "identity", "downlink": "identity", "aggregator": "mean", "participation": "full", "executor": "in-process"}
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """What `solve` is to be called with."""
+
+    parts: Parts
+    federation: Federation
+    rounds: int
+    executor: Executor
+
+
+def set_up(problem: str, options: Mapping[str, Any], method: str | None, data: Federation | None = None) -> Setup:
+    """Everything `solve` needs.
+
+    Parameters
+    ----------
+    problem : str
+        A problem in words.
+    options : mapping
+        The options of the command line by name; None where the user said nothing.
+    method : str or None
+        A method in words; None takes the demo's.
+    data : Federation or None
+        The federation, if it is there already.
+
+    Raises
+    ------
+    SpecError, DataError
+        For anything unknown or ill-formed.
+    """
+    demo: Mapping[str, Any] = lookup("problem", _name(problem)).demo  # type: ignore[attr-defined]
+    chosen = {**demo, **{key: value for key, value in options.items() if value is not None}}
+    if options.get("data") is not None and options.get("partition") is None:
+        chosen.pop("partition", None)  # the demo's partition is for the demo's data
+    demos_own = method is None or _name(method) == _name(demo.get("method", METHOD))
+    method = method or demo.get("method", METHOD)
+    objects: dict[str, Any] = {
+        "problem": spec.parse("problem", problem),
+        "method": spec.parse("method", method),
+        "data": source_of(chosen.get("data", "breast-cancer")),
+        "partition": _partition(chosen),
+    }
+    for word in WORDS:
+        text = chosen.get(word, PLAIN[word])
+        if options.get(word) is None:
+            text = _usable(word, text, objects["method"])
+        objects[word] = spec.parse({"downlink": "channel"}.get(word, word), text)
+    given = {f"problem.{key}" for key in _given("problem", problem)} | {f"method.{key}" for key in _given("method", method)}
+    for path, value in demo.get("set", {}).items():
+        if path not in given and (demos_own or not path.startswith("method.")):
+            objects = spec.assign(objects, f"{path}={value}")
+    for text in options.get("sets") or ():
+        objects = spec.assign(objects, text)
+    seed = chosen.get("seed", 0)
+    if data is None:
+        clients = chosen.get("clients") if objects["partition"] is None else None
+        data = federation(
+            objects["data"], objects["partition"], clients=clients, weights=_weights(chosen.get("weights")), seed=seed
+        )
+    parts = Parts(
+        objects["problem"],
+        objects["method"],
+        objects["channel"],
+        objects["downlink"],
+        objects["aggregator"],
+        objects["participation"],
+        seed,
+    )
+    return Setup(parts, data, chosen.get("rounds", ROUNDS), objects["executor"])
+
+
+def split_methods(text: str) -> list[str]:
+    """``"fedmm:step=0.1,a=1,naive"`` as ``["fedmm:step=0.1,a=1", "naive"]``.
+
+    A word with "=" and without ":" before it, or a bare number, belongs to the method before it.
+
+    Raises
+    ------
+    SpecError
+        If there is no method.
+    """
+    found: list[str] = []
+    for word in split_top(text, ","):
+        head = word.split(":")[0]
+        if found and ("=" in head or not head[:1].isalpha()):
+            found[-1] += ("," if ":" in found[-1] else ":") + word
+        elif word:
+            found.append(word)
+    if not found:
+        raise SpecError("Expected at least one method, as in --methods fedmm,naive.")
+    return found
+
+
+def _name(text: str) -> str:
+    return text.partition(":")[0].strip()
+
+
+def _given(kind: str, text: str) -> set[str]:
+    """The fields that the words of a part name, by position or by name."""
+    cls = lookup(kind, _name(text))
+    known = [field.name for field in fields(cls) if field.init] if is_dataclass(cls) else []
+    words = split_top(text.partition(":")[2], ",")
+    return {word.partition("=")[0].strip() if "=" in word else known[i] for i, word in enumerate(words)}
+
+
+def _usable(word: str, text: str, method: Algorithm) -> str:
+    """What the demo says, unless the method is defined without it: then the plain choice, with a note."""
+    useless = (word == "participation" and method.needs_everyone) or (word == "channel" and method.compresses == ())
+    if text != PLAIN[word] and useless:
+        note(f"note: {method.name} takes {PLAIN[word]} {word} only, so the demo's {text} is left out")
+        return PLAIN[word]
+    return text
+
+
+def _partition(chosen: Mapping[str, Any]) -> Any:
+    """The partition, with the number of clients that was asked for; None where nobody says."""
+    if chosen.get("partition") is None:
+        return None
+    rule = spec.parse("partition", chosen["partition"])
+    if chosen.get("clients") is None:
+        return rule
+    if "clients" not in {field.name for field in fields(rule)}:
+        raise SpecError(f"The partition {rule.name!r} sets the number of clients itself; leave clients out.")
+    return replace(rule, clients=chosen["clients"])
+
+
+def _weights(text: str | None) -> Any:
+    if text is None or text in ("samples", "uniform"):
+        return text
+    try:
+        return [float(word) for word in text.split(",")]
+    except ValueError as error:
+        raise SpecError(f"Expected --weights samples, uniform, or numbers such as 0.2,0.8; got {text!r}.") from error
