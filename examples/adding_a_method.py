@@ -1,8 +1,8 @@
 r"""A new method in one file
 ========================
 
-**The question.** You have an idea for a federated method. What do you have to write, before it runs with every problem, channel,
-participation and executor, and takes the same tests as the methods that are already there?
+**The question.** You have an idea for a federated method. What do you have to write, before it runs with every
+problem, channel, participation and executor, and takes the same tests as the methods that are already there?
 
 **The mathematics.** Take gradient descent with Polyak's momentum at the server ("heavy ball"):
 
@@ -15,14 +15,15 @@ For quadratics with curvature in :math:`[\mu, L]` Polyak chose :math:`\gamma = 4
 :math:`\sqrt\beta^{\,t} \approx (1 - 2\sqrt{\mu/L})^t`, where gradient descent has only :math:`(1 - \mu/L)^t`. Beyond
 quadratics there is no such theorem; locally, near the minimiser, the rate is the same.
 
-**What to write.** A frozen dataclass of pure functions: what the server knows (`init`), what it sends down (`broadcast`), what a
-client answers (`local`), and what the server makes of the combined answers (`server`). Nothing about data, networks, sampling,
-compression or seeds: the engine hands `server` a `combined` that is already the unbiased sum over the cohort. The rest of the class
-is a courtesy to its users: `settle` turns ``"theory"`` into numbers, from constants that the problem declares, and refuses where
-one is unknown; `promise` is what ``fedmm explain`` prints.
+**What to write.** A frozen dataclass of pure functions: what the server knows (`init`), what it sends down
+(`broadcast`), what a client answers (`local`), and what the server makes of the combined answers (`server`). Nothing
+about data, networks, sampling, compression or seeds: the engine hands `server` a `combined` that is already the
+unbiased sum over the cohort. The rest of the class is a courtesy to its users: `settle` turns ``"theory"`` into
+numbers, from constants that the problem declares, and refuses where one is unknown; `promise` is what
+``fedmm explain`` prints.
 
 **Enrolling it.** In a package of your own, one line of its ``pyproject.toml`` makes the method known to ``fedmm run``,
-``fedmm compare``, ``fedmm list`` and recipes; the value is a tuple of classes, here `CATALOG` at the end of this file:
+``fedmm compare``, ``fedmm list`` and recipes; the value is a tuple of classes, here `CATALOG` below the class:
 
     [project.entry-points."fedmm.catalog"]
     heavy-ball = "adding_a_method:CATALOG"
@@ -118,7 +119,9 @@ class HeavyBall(Algorithm):
         lacking = _lacking(composition)
         if lacking:
             return Promise(missing=lacking)
-        formula = "|theta_t - theta*| falls like sqrt(beta)^t on quadratics, with everyone present and exact uploads"
+        formula = "|theta_t - theta*| falls like sqrt(beta)^t"
+        if composition.facts.hessian_lipschitz != 0 or composition.omega_p != 0:
+            return Promise(missing="Polyak's theorem is for quadratics, everyone present, exact uploads", formula=formula)
         gamma, beta = _polyak(composition)
         return Promise(step=gamma, formula=formula, bound=f"sqrt(beta) = {beta**0.5:.4g}")
 
@@ -152,7 +155,8 @@ def _lacking(composition: Composition) -> str | None:
 def _polyak(composition: Composition) -> tuple[float, float]:
     """gamma and beta, for L and mu that are known."""
     L, mu = composition.facts.smoothness, composition.facts.strong_convexity
-    assert L is not None and mu is not None
+    assert L is not None
+    assert mu is not None
     low, high = mu**0.5, L**0.5
     return 4.0 / (high + low) ** 2, ((high - low) / (high + low)) ** 2
 
@@ -185,7 +189,7 @@ def compare(rounds: int) -> tuple[float, dict[str, Result]]:
     results = {
         "fedsgd": solve(problem, data, FedSGD(), rounds=rounds, progress=False),
         "heavy-ball": solve(problem, data, HeavyBall(), rounds=rounds, progress=False),
-        # momentum sums noise up over 1/(1 - beta) rounds: with noisy uploads take smaller steps
+        # momentum is as good as a step gamma / (1 - beta), for noise too: with lossy uploads take smaller ones
         "heavy-ball, half the clients, a third of the numbers": solve(
             problem, data, HeavyBall(step=0.01, momentum=0.9), rounds=rounds, progress=False, **lossy
         ),

@@ -1,8 +1,9 @@
 r"""The impact of the aggregation space
 ======================================
 
-**The question.** Ten clients hold samples that they will not show. Each can summarise its own in a surrogate, a statistic
-:math:`\bar S_i(D)`, and in the parameter that minimises it, :math:`T(\bar S_i(D))`. Which of the two should the server average?
+**The question.** Ten clients hold samples that they will not show. Each can summarise its own in a surrogate, a
+statistic :math:`\bar S_i(D)`, and in the parameter that minimises it, :math:`T(\bar S_i(D))`. Which of the two should
+the server average?
 
 **The mathematics.** In dictionary learning
 
@@ -10,25 +11,27 @@ r"""The impact of the aggregation space
     W(D) = \sum_i w_i \frac1{n_i} \sum_j \min_h \Big\{ \tfrac12\|z_{ij} - Dh\|^2 + \lambda_1\|h\|_1
            + \tfrac{\lambda_2}2\|h\|^2 \Big\} + \tfrac\eta2 \|D\|^2
 
-the statistic is :math:`(\overline{hh^\top}, \overline{zh^\top})` and :math:`T(s_1, s_2) = s_2 (s_1 + \eta I)^{-1}`. FedMM averages
-statistics: the mean of majorisers of the :math:`f_i` majorises :math:`f`. The naive method runs the same loop, with the same
-compression, control variates and participation, on :math:`D` itself: it averages dictionaries. As T is not affine, the two have
-different fixed points wherever clients differ: :math:`D = T(\sum_i w_i \bar S_i(D))` and
-:math:`D = \sum_i w_i T(\bar S_i(D))`.
+the statistic is :math:`(\overline{hh^\top}, \overline{zh^\top})` and :math:`T(s_1, s_2) = s_2 (s_1 + \eta I)^{-1}`.
+FedMM averages statistics: the mean of majorisers of the :math:`f_i` majorises :math:`f`. The naive method runs the
+same loop, with the same compression, control variates and participation, on :math:`D` itself: it averages
+dictionaries. As T is not affine, the two have different fixed points, in general, wherever clients differ:
+:math:`D = T(\sum_i w_i \bar S_i(D))` and :math:`D = \sum_i w_i T(\bar S_i(D))`.
 
-**The experiment.** After the figure "Impact of Aggregation Space" of arXiv 2507.17534, with settings of our own: 10 clients, each
-in a round with probability 1/2, batches of 50, half of the coordinates sent, :math:`\gamma_t = 0.5/\sqrt t`. Rows: synthetic data,
-one law for all clients; synthetic data, 3 atoms of the 10 per client; 4 x 4 patches of handwritten digits, where a client holds
-patches that look alike. (Split by digit instead, the patches are nearly the same everywhere, and so are the two methods.)
-Columns: the objective; the last move of the dictionary; the last move of the statistic, both squared and divided by
-:math:`\gamma_t^2`. A method moves in one space and is watched in both. The lines are means over the runs, bands one standard
-deviation.
+**The experiment.** After the figure "Impact of Aggregation Space" of arXiv 2507.17534, with settings of our own: 10
+clients, each in a round with probability 1/2, batches of 50, half of the coordinates sent,
+:math:`\gamma_t = 0.5/\sqrt t`. Rows: synthetic data, one law for all clients; synthetic data, 3 atoms of the 10 per
+client; 4 x 4 patches of handwritten digits, where a client holds patches that look alike. (Split by digit instead, the
+patches are nearly the same everywhere, and so are the two methods.) Columns: the objective; the last move of the
+dictionary; the last move of the statistic, both squared and divided by :math:`\gamma_t^2`. A method moves in one space
+and is watched in both: FedMM has a statistic, that of the naive method is the mean one at its dictionary. Lines are
+means over the runs, bands one standard deviation.
 
-Both methods begin at the same :math:`D = T(\bar S(D_0))`, :math:`D_0` random: FedMM opens a run with :math:`\bar S(D_0)`, and
-handing the naive method :math:`D_0` itself would make it start far behind.
+Both methods begin at the same :math:`D = T(\bar S(D_0))`, :math:`D_0` random: FedMM opens a run with
+:math:`\bar S(D_0)`, and handing the naive method :math:`D_0` itself would make it start far behind.
 
-**What to see.** On homogeneous data it does not matter what is averaged. On heterogeneous data the naive method ends above its
-own start, while its dictionary hardly moves any more (middle column): *small parameter updates are not convergence*.
+**What to see.** On homogeneous data it does not matter what is averaged. On heterogeneous data the naive method ends
+above its own start, while its dictionary hardly moves any more (middle column): *small parameter updates are not
+convergence*. FedMM overshoots at first, when its steps are large and its control variates still zero, and recovers.
 
     python examples/plot_aggregation_space.py --runs 10
 """
@@ -127,9 +130,7 @@ def starts(data: Federation, run: int) -> tuple[np.ndarray, np.ndarray]:
     return D0, solve(PROBLEM, data, MM(), D0, rounds=1, metrics=(), progress=False).theta
 
 
-def experiment(
-    row: str, *, runs: int, rounds: int, every: int = 4, methods: Sequence[str] = tuple(METHODS)
-) -> dict[str, Curves]:
+def experiment(row: str, *, runs: int, rounds: int, every: int = 4, methods: Sequence[str] = tuple(METHODS)) -> dict[str, Curves]:
     """The curves of `methods` on one row of the figure.
 
     Parameters
@@ -187,9 +188,13 @@ def table(results: Mapping[str, Mapping[str, Curves]]) -> str:
 def draw(results: Mapping[str, Mapping[str, Curves]], path: Path, show: bool = False) -> None:
     """The figure: a row per data set, a column per quantity."""
     import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import NullFormatter
 
     colors = {"FedMM": "#0072B2", "naive": "#D55E00"}
-    figure, grid = plt.subplots(len(results), 3, figsize=(10.5, 2.5 * len(results) + 0.8), sharex=True, squeeze=False)
+    size = (10.5, 2.5 * len(results) + 0.8)
+    figure = plt.figure(figsize=size) if show else Figure(figsize=size)  # a bare Figure never opens a window
+    grid = figure.subplots(len(results), 3, sharex=True, squeeze=False)
     for axes, (row, curves) in zip(grid, results.items(), strict=True):
         for ax, column in zip(axes, COLUMNS, strict=True):
             for name, (rounds, columns) in curves.items():
@@ -199,13 +204,14 @@ def draw(results: Mapping[str, Mapping[str, Curves]], path: Path, show: bool = F
                 plain = name in colors
                 color = colors[name.split(",")[0]]
                 ax.plot(t, mean, color=color, lw=1.8 if plain else 1.0, ls="-" if plain else (0, (4, 2)), label=name)
-                if plain:  # four bands on one another cannot be read
+                if plain:  # four bands on one another cannot be read; a logarithmic axis has no room for mean - std <= 0
                     ax.fill_between(t, np.maximum(mean - std, mean / 30), mean + std, color=color, alpha=0.2, lw=0)
             ax.grid(alpha=0.25, lw=0.5)
             ax.spines[["top", "right"]].set_visible(False)
             ax.margins(x=0.01)
             if column != "objective":
                 ax.set_yscale("log")
+                ax.yaxis.set_minor_formatter(NullFormatter())
         W0 = next(iter(curves.values())).columns["objective"][:, 0].mean()
         axes[0].axhline(W0, color="0.45", lw=0.9, ls=":", label="common start")
         axes[0].set_ylabel(row, fontsize=11)
@@ -215,12 +221,11 @@ def draw(results: Mapping[str, Mapping[str, Curves]], path: Path, show: bool = F
         ax.set_xlabel("communication round $t$")
     handles, labels = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncols=len(labels), frameon=False, fontsize=9.5)
-    figure.tight_layout(rect=(0, 0.3 / figure.get_figheight(), 1, 1), w_pad=2.0)
+    figure.tight_layout(rect=(0, 0.3 / figure.get_figheight(), 1, 1), w_pad=0.5)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=200)
     if show:
         plt.show()
-    plt.close(figure)
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, dict[str, Curves]]:

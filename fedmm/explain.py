@@ -83,9 +83,7 @@ def _up(composition: Composition) -> Iterator[tuple[str, str]]:
     yield from _message("up", message, composition.channel, algorithm.compresses, "from each client of the cohort")
 
 
-def _message(
-    way: str, message: Any, channel: Channel, touched: tuple[str, ...] | None, who: str
-) -> Iterator[tuple[str, str]]:
+def _message(way: str, message: Any, channel: Channel, touched: tuple[str, ...] | None, who: str) -> Iterator[tuple[str, str]]:
     """What one message holds, what it goes through, and its size."""
     named = isinstance(message, tuple) and is_namedtuple(message)
     for name, part in leaves(message):
@@ -111,9 +109,9 @@ def _facts(composition: Composition) -> Iterator[tuple[str, str]]:
     sampling, n = composition.sampling, len(composition.federation)
     p, mean = sampling.probabilities, sum(sampling.probabilities)
     probability = f"p_i = {p[0]:.4g}" if min(p) == max(p) else f"p_i from {min(p):.4g} to {max(p):.4g}"
-    kind = "every client in every round" if sampling.everyone else f"{probability}, {mean:.4g} of {n} clients a round on average"
-    drawn = "" if sampling.everyone else ", drawn independently" if sampling.independent else ", drawn together (not independently)"
-    yield "sampling", kind + drawn
+    drawn = "independently" if sampling.independent else "together (not independently)"
+    some = f"{probability}, {mean:.4g} of {n} clients a round on average, drawn {drawn}"
+    yield "sampling", "every client in every round" if sampling.everyone else some
     yield "together", f"omega_p = (1 + omega)/p_min - 1 = {_number(omega_p)}"
 
 

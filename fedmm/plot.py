@@ -35,6 +35,12 @@ WORDS = {
 DECADES = 2.0
 """Positive values that span more powers of ten than this are drawn on a logarithmic axis."""
 
+SPREAD = 4
+"""Runs whose bits differ by more than this factor are drawn on a logarithmic axis of bits."""
+
+STYLES = ("-", "--", "-.", ":")
+"""Taken in turn, so that curves that coincide can all be seen."""
+
 MARKED = 40
 """Curves of at most this many points show each of them."""
 
@@ -51,10 +57,7 @@ def curve(result: Result, column: str, against: str, ax: Axes | None = None, lab
     """
     x, y = _points(result.trace[against], result.trace[column])
     if ax is None:
-        from matplotlib import pyplot
-
-        ax = pyplot.subplots(layout="constrained")[1]
-        ax.set_title(_title(result))
+        ax = _shown(_title(result))
     ax.plot(x, y, marker="." if len(x) <= MARKED else None, label=label or part_in_words(result.parts.algorithm))
     ax.set_xlabel(WORDS.get(against, against))
     ax.set_ylabel(WORDS.get(column, column))
@@ -78,12 +81,15 @@ def comparison(results: Mapping[str, Result], gaps: Mapping[str, np.ndarray], wh
 
     figure = Figure(figsize=(10, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    unit, scale = _unit(max((sent(result.trace)[-1] for result in results.values()), default=0.0))
-    for name, result in results.items():
+    totals = [float(sent(result.trace)[-1]) for result in results.values()]
+    unit, scale = _unit(max(totals))
+    for i, (name, result) in enumerate(results.items()):
         gap = np.where(gaps[name] > 0, gaps[name], np.nan)  # the run that defines the reference ends at zero
         for ax, x in ((left, result.trace["round"]), (right, sent(result.trace) / scale)):
             x, y = _points(x, gap)
-            ax.plot(x, y, marker="." if len(x) <= MARKED else None, label=name)
+            ax.plot(x, y, STYLES[i % len(STYLES)], marker="." if len(x) <= MARKED else None, label=name)
+    if 0 < SPREAD * min(totals) < max(totals):
+        right.set_xscale("log")
     for ax in (left, right):
         ax.set_yscale("log")
         ax.grid(alpha=0.3)
@@ -128,6 +134,15 @@ def png(figure: Figure) -> bytes:
 def sent(trace: Trace) -> np.ndarray:
     """Bits up and down together after every round."""
     return trace["bits_up"] + trace["bits_down"]
+
+
+def _shown(title: str) -> Axes:
+    from matplotlib import pyplot
+
+    figure = pyplot.figure(layout="constrained")
+    ax = figure.add_subplot()
+    ax.set_title(title, fontsize="medium")
+    return ax
 
 
 def _points(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -147,7 +147,9 @@ class Result:
     def __repr__(self) -> str:
         return f"Result({self.problem.name} by {self.parts.algorithm.name}, {self.rounds} rounds, {self.status})"
 
-    def plot(self, column: str = "objective", *, against: str = "round", ax: Axes | None = None, label: str | None = None) -> Axes:
+    def plot(
+        self, column: str = "objective", *, against: str = "round", ax: Axes | None = None, label: str | None = None
+    ) -> Axes:
         """Draw a column of the trace and return the axes.
 
         Parameters

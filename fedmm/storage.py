@@ -18,6 +18,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,16 @@ from fedmm.spec import build, describe
 from fedmm.state import flatten, unflatten
 from fedmm.trace import Trace
 
-__all__ = ["ReproductionWarning", "check_manifest", "check_target", "is_run", "load", "save", "saved_start", "warn_of_differences"]
+__all__ = [
+    "ReproductionWarning",
+    "check_manifest",
+    "check_target",
+    "is_run",
+    "load",
+    "save",
+    "saved_start",
+    "warn_of_differences",
+]
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -104,17 +114,19 @@ def save(result: Result, folder: str | Path, *, overwrite: bool = False) -> Path
         if folder.exists():
             os.rename(folder, aside)
         os.rename(beside, folder)
-        _sync(folder.parent)
     except OSError as error:
+        _restore(aside, folder)
         raise DataError(
             f"Could not write {folder}: {error.strerror or error}; "
-            f"{'the run that was there is unchanged' if is_run(folder) else 'nothing was saved'}. Free some space or save elsewhere."
+            f"{'the run that was there is unchanged' if is_run(folder) else 'nothing was saved'}; "
+            "free some space or save elsewhere."
         ) from error
     finally:
-        if aside.exists() and not folder.exists():
-            os.rename(aside, folder)
+        _restore(aside, folder)
         shutil.rmtree(beside, ignore_errors=True)
         shutil.rmtree(aside, ignore_errors=True)
+    with suppress(OSError):  # the run is in place; not every file system can sync a folder
+        _sync(folder.parent)
     return folder
 
 
@@ -210,7 +222,8 @@ def check_manifest(folder: Path, except_for: str = "") -> None:
         Naming the file and its digest.
     """
     if not folder.is_dir():
-        left = sorted(folder.parent.glob(f".{folder.name}.*-*")) if folder.parent.is_dir() else []
+        beside = sorted(folder.parent.glob(f".{folder.name}.*-*")) if folder.parent.is_dir() else []
+        left = [path for path in beside if is_run(path)]  # the manifest is written last: what has one is whole
         hint = f" An interrupted save left {left[0]}; rename it to {folder.name} to use it." if left else ""
         raise DataError(f"There is no run folder {folder}.{hint}")
     try:
@@ -286,6 +299,12 @@ def _arrays_in(table: Any, value: Any, path: str) -> Iterator[tuple[str, Array]]
     elif isinstance(table, list):
         for i, (inner, item) in enumerate(zip(table, value, strict=True)):
             yield from _arrays_in(inner, item, f"{path}.{i}")
+
+
+def _restore(aside: Path, folder: Path) -> None:
+    """Put the old run back if the new one did not take its place."""
+    if aside.exists() and not folder.exists():
+        os.rename(aside, folder)
 
 
 def _csv(trace: Trace, folder: Path) -> bytes:

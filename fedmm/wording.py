@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from fedmm.errors import SpecError
@@ -20,11 +21,24 @@ def bits_in_words(bits: float) -> str:
 
 
 def part_in_words(part: Any) -> str:
-    """A part as the command line would take it, or its repr where text cannot carry it (arrays)."""
+    """A part as the command line would take it, or an outline where text cannot carry it (arrays)."""
     try:
         return spell(part)
     except SpecError:
-        return repr(part)
+        return repr(part) if not is_dataclass(part) else _outlined(part)
+
+
+def _outlined(part: Any) -> str:
+    """The fields that differ from their defaults, an array by its shape."""
+    words = []
+    for field in fields(part):
+        value = getattr(part, field.name)
+        shape = getattr(value, "shape", None)
+        if shape is not None:
+            words.append(f"{field.name}=array{tuple(shape)}")
+        elif value != field.default:
+            words.append(f"{field.name}={value}")
+    return f"{type(part).__name__}({', '.join(words)})"
 
 
 def federation_in_words(federation: Federation) -> str:

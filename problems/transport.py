@@ -75,7 +75,7 @@ class Transport(Problem):
     Raises
     ------
     SpecError
-        If epsilon or reach is not positive and finite.
+        If epsilon is not positive and finite, or reach is negative or not finite.
     """
 
     epsilon: float = 0.05
@@ -97,8 +97,8 @@ class Transport(Problem):
     def __post_init__(self) -> None:
         if not 0 < self.epsilon < float("inf"):
             raise SpecError(f"Expected transport.epsilon > 0 and finite, got {self.epsilon}.")
-        if self.reach is not None and not 0 < self.reach < float("inf"):
-            raise SpecError(f"Expected transport.reach > 0 and finite, got {self.reach}; leave it out to compute it.")
+        if self.reach is not None and not 0 <= self.reach < float("inf"):
+            raise SpecError(f"Expected transport.reach >= 0 and finite, got {self.reach}; leave it out to compute it.")
 
     def settle(self, federation: Federation, oracles: tuple[type, ...]) -> Transport:
         """This problem with the public atoms and masses, in the data's library and dtype, and the reach.

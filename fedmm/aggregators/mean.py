@@ -48,7 +48,7 @@ class Mean(Aggregator):
             if isinstance(sent, tuple) and is_namedtuple(sent):
                 return Weighted(map_leaves(lambda x: x * factor, sent), factor)
             return Weighted(sent * factor, factor)
-        return Weighted(map_leaves(lambda x: namespace(x).sum(x * factor, axis=0), sent), float(factor.sum()))
+        return Weighted(map_leaves(lambda x: namespace(x).sum(x * factor, axis=0), sent), float(namespace(factor).sum(factor)))
 
     def merge(self, a: Weighted, b: Weighted) -> Weighted:
         return Weighted(map_leaves(_add, a.total, b.total), a.mass + b.mass)

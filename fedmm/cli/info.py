@@ -86,7 +86,7 @@ def _owners() -> dict[type, str]:
     for point in entry_points(group=GROUP):
         try:
             classes = point.load()
-        except Exception:  # noqa: S112, BLE001 (the catalog has warned of it)
+        except Exception:  # the catalog has warned of it
             continue
         if point.dist is not None and isinstance(classes, (tuple, list)):
             owners |= {cls: point.dist.name for cls in classes}

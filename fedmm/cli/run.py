@@ -100,9 +100,7 @@ def _again(path: Path, out: Path | None, options: dict[str, Any]) -> tuple[Resul
     folder = _target(out, recipe.parts)
     executor = recipe.executor if options["executor"] is None else _executor(options["executor"])
     rounds = recipe.rounds if options["rounds"] is None else options["rounds"]
-    return _solved(
-        folder, recipe.parts, federation, rounds=rounds, executor=executor, theta0=theta0, metrics=recipe.metrics
-    )
+    return _solved(folder, recipe.parts, federation, rounds=rounds, executor=executor, theta0=theta0, metrics=recipe.metrics)
 
 
 def _further(path: Path, out: Path | None, options: dict[str, Any]) -> tuple[Result, Path]:
@@ -138,7 +136,8 @@ def _solved(folder: Path, parts: Any, federation: Any, **how: Any) -> tuple[Resu
 
     from fedmm.solve import solve
 
-    note(f"{parts.problem.name} by {parts.algorithm.name}: {len(federation)} clients, up to {how['rounds']} rounds")
+    if "resume" not in how:
+        note(f"{parts.problem.name} by {parts.algorithm.name}: {len(federation)} clients, up to {how['rounds']} rounds")
     result = solve(
         parts.problem,
         federation,

@@ -123,7 +123,7 @@ class BatchedFleet(Fleet):
         if client not in self._memory:
             return self.program.algorithm.first_memory(self.program.problem, data, model)
         memory, row = self._memory[client]
-        return memory if row is None else map_leaves(lambda x: x[row], memory)
+        return memory if row is None else map_leaves(lambda x: x[row, ...], memory)
 
     def _gather(self, clients: tuple[int, ...], model: Any) -> Any:
         held = [self._memory.get(i) for i in clients]
@@ -131,7 +131,7 @@ class BatchedFleet(Fleet):
         if first is not None and all(
             h is not None and h[0] is first[0] and h[1] == row for row, h in enumerate(held)
         ):  # the same block as last time: no copy, unless it has grown rows that are not asked for
-            return map_leaves(lambda x: x[: len(clients)], first[0])
+            return map_leaves(lambda x: x[: len(clients), ...], first[0])
         rows = [self._row(i, self.federation[i], model) for i in clients]
         return None if rows[0] is None else stack(rows)
 
@@ -146,7 +146,7 @@ class BatchedFleet(Fleet):
                 results.append(function(self.federation[members[0]]))
             else:
                 result = function(data)
-                results.extend(map_leaves(lambda x, row=row: x[row], result) for row in range(len(members)))
+                results.extend(map_leaves(lambda x, row=row: x[row, ...], result) for row in range(len(members)))
         return results
 
     def memories(self) -> dict[int, Any]:
