@@ -35,7 +35,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
     dtype = getattr(np, parser.parse_args().dtype)
-    print(f"W6 ({dtype.__name__}) on {machine()}\nCPU ms a round, median of {REPEATS} interleaved runs of {ROUNDS} rounds, data warm\n")
+    print(f"W6 ({dtype.__name__}) on {machine()}")
+    print(f"CPU ms a round, median of {REPEATS} interleaved runs of {ROUNDS} rounds, data warm\n")
     with tempfile.TemporaryDirectory() as folder:
         clients = shards(SIZES[-1], dtype, Path(folder) / "clients.npy")
         times: dict[int, list[tuple[float, float]]] = {C: [] for C in SIZES}

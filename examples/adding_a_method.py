@@ -52,12 +52,12 @@ import numpy as np
 from fedmm import Bernoulli, FedPM, FedSGD, RandK, solve
 from fedmm.algorithm import Algorithm
 from fedmm.arrays import Array, namespace
-from fedmm.composition import Composition, Promise, missing_fact
+from fedmm.composition import Composition, missing_fact
 from fedmm.errors import CompositionError, SpecError
 from fedmm.problem import Problem
 from fedmm.result import Result
 from fedmm.testing.algorithms import check_algorithm
-from fedmm.types import Cohort, HasGradient, Ticket
+from fedmm.types import Cohort, HasGradient, Promise, Ticket
 from problems import Logistic, Quadratic
 from problems.data import SyntheticQuadratic, federation
 

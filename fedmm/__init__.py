@@ -12,19 +12,19 @@
 from fedmm.aggregators import Mean
 from fedmm.algorithms import MM, FedAvg, FedMM, FedPM, FedSGD, Naive, StochasticMM
 from fedmm.channels import Chain, Dither, Identity, Mask, RandK, TopK
-from fedmm.composition import Composition, Promise
-from fedmm.errors import CompositionError, DataError, FedmmError, RunError, SpecError
+from fedmm.composition import Composition
+from fedmm.errors import CompositionError, DataError, FedmmError, SpecError
 from fedmm.executors import Batched, InProcess
 from fedmm.federation import Federation, Samples
 from fedmm.metrics import Field, Objective, UpdateSizes
 from fedmm.participation import Bernoulli, FixedSize, Full
 from fedmm.problem import Problem
-from fedmm.result import Result, Status
+from fedmm.result import Result, RunError, Status
 from fedmm.schedules import Constant, Inverse, InverseSqrt
 from fedmm.solve import compose, solve
 from fedmm.stopping import Below, Budget, Stalled
 from fedmm.trace import Trace
-from fedmm.types import Batch, Facts
+from fedmm.types import Batch, Facts, Promise
 
 __version__ = "0.1.0"
 
@@ -41,10 +41,10 @@ __all__ = [
     "Constant",
     "DataError",
     "Dither",
+    "Facts",
     "FedAvg",
     "FedMM",
     "FedPM",
-    "Facts",
     "FedSGD",
     "Federation",
     "FedmmError",

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from fedmm.arrays import Array
 from fedmm.problem import Problem
-from fedmm.types import Cohort, Ticket
+from fedmm.types import Cohort, Promise, Ticket
 
 if TYPE_CHECKING:
-    from fedmm.composition import Composition, Promise
+    from fedmm.composition import Composition
 
 __all__ = ["Algorithm"]
 
@@ -67,8 +67,6 @@ class Algorithm(ABC):
 
     def promise(self, composition: Composition) -> Promise:
         """The largest step theory admits and the bound it gives for this composition, or the name of the missing fact."""
-        from fedmm.composition import Promise
-
         return Promise(missing=f"no theorem for {self.name} is in the library yet")
 
     @abstractmethod

@@ -13,12 +13,15 @@ r"""Proved bounds, with their constants computed from composed facts.
 .. math:: \frac1T\sum_{t<T}E\|h(\hat S_t)\|^2 \le \frac{2}{v_{\min}}\Big\{\frac{W(T(\hat S_0))-W_*
           +2\gamma^2L_W\omega_p(1+\omega_p)G_0}{\gamma T} + \gamma L_W(1+4\omega_p)\sigma_\mu^2\Big\}.
 
-*Proof sketch*, G_t = sum mu_i^2 E|V_i - h_i|^2: sampling composed with the channel is one compressor of variance factor omega_p, so
-(i) E|H - h|^2 <= omega_p G + (1+omega_p) sigma_mu^2; (ii) E|V_i+ - h_i|^2 <= (1-a)|V_i - h_i|^2 + a sigma_i^2; (iii) Young's inequality with
-a/2 and A6 gives a recursion for G; (iv) A5 and P2 one for W; (v) W + cG with c = 2 gamma^2 L_W omega_p (1+omega_p) decreases.
+*Proof sketch*, G_t = sum mu_i^2 E|V_i - h_i|^2: sampling composed with the channel is one compressor of variance factor
+omega_p, so (i) E|H - h|^2 <= omega_p G + (1+omega_p) sigma_mu^2; (ii) E|V_i+ - h_i|^2 <= (1-a)|V_i - h_i|^2 + a sigma_i^2;
+(iii) Young's inequality with a/2 and A6 gives a recursion for G; (iv) A5 and P2 one for W; (v) W + cG with
+c = 2 gamma^2 L_W omega_p (1+omega_p) decreases.
 
 **P4** (SA-SSMM, full participation, exact uploads): for :math:`\gamma_t\le\min(1, v_{\min}/L_W)`,
-:math:`\sum_t\gamma_{t+1}(v_{\min}-\gamma_{t+1}L_W/2)E\|h(\hat S_t)\|^2 \le W(T(\hat S_0))-W_*+\frac{L_W\sigma_\mu^2}{2}\sum_t\gamma_{t+1}^2`.
+
+.. math:: \sum_t\gamma_{t+1}(v_{\min}-\gamma_{t+1}L_W/2)E\|h(\hat S_t)\|^2
+          \le W(T(\hat S_0))-W_*+\frac{L_W\sigma_\mu^2}{2}\sum_t\gamma_{t+1}^2.
 
 These constants are derived and proved here; they are not quoted from a publication.
 """
@@ -26,15 +29,11 @@ These constants are derived and proved here; they are not quoted from a publicat
 from __future__ import annotations
 
 from math import inf, sqrt
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fedmm.arrays import norm2
-from fedmm.composition import Composition, Promise, missing_fact
-from fedmm.metrics import objective_of_federation
-
-if TYPE_CHECKING:
-    from fedmm.algorithms.fedmm import FedMM
-    from fedmm.algorithms.stochastic_mm import StochasticMM
+from fedmm.composition import Composition, missing_fact
+from fedmm.types import Promise
 
 __all__ = ["fedmm_bound", "p4_step", "p5_rhs", "p5_step", "stochastic_mm_bound"]
 
@@ -67,8 +66,22 @@ def p4_step(v_min: float, L_W: float) -> float:
     return min(1.0, v_min / L_W) if L_W > 0 else 1.0
 
 
-def fedmm_bound(composition: Composition, method: FedMM) -> Promise:
-    """P5 for FedMM on this composition, or the first fact it lacks."""
+def fedmm_bound(composition: Composition, batch: int | None, start: str, *, exact: bool, variates: bool) -> Promise:
+    """P5 for FedMM on this composition, or the first fact it lacks.
+
+    Parameters
+    ----------
+    composition : Composition
+        The parts.
+    batch : int or None
+        Samples a client draws in a round.
+    start : {"mean", "lift"}
+        What s_0 is.
+    exact : bool
+        Whether V_{0,i} = h_i(s_0).
+    variates : bool
+        Whether the control variates move by a = 1/(1 + omega_p).
+    """
     facts = composition.facts
     lacking = missing_fact(composition, "v_min", "composite_smoothness", "field_lipschitz", "unconstrained")
     if not composition.sampling.independent:
@@ -79,7 +92,7 @@ def fedmm_bound(composition: Composition, method: FedMM) -> Promise:
         lacking = f"omega of the channel {composition.channel.name} is unknown"
     elif lacking is None and not facts.unconstrained:
         lacking = f"P5 needs S = R^q, but {composition.problem.name} projects statistics"
-    elif lacking is None and (not method.control_variates or method.a != "theory") and composition.omega_p > 0:
+    elif lacking is None and not variates and composition.omega_p > 0:
         lacking = "P5 needs control variates with a = 1/(1 + omega_p); set control_variates=True and a='theory'"
     if lacking is not None:
         return Promise(formula=P5_FORMULA, missing=lacking)
@@ -92,19 +105,19 @@ def fedmm_bound(composition: Composition, method: FedMM) -> Promise:
     gamma = p5_step(v_min, L_W, omega_p, L_mu)
     if gamma == inf:
         return Promise(step=1.0, formula=P5_FORMULA, missing="W is constant: every point is a solution")
-    sigma_mu2 = noise(composition, method.batch)
+    sigma_mu2 = noise(composition, batch)
     if sigma_mu2 is None:
         return Promise(step=gamma, formula=P5_FORMULA, missing=f"oracle_variance of {composition.problem.name} is unknown")
     gap = start_gap(composition)
     if gap is None:
-        return Promise(step=gamma, formula=P5_FORMULA, missing=f"neither W* nor a lower bound of {composition.problem.name} is known")
-    G_0 = 0.0 if omega_p == 0 or method.memories == "exact" else start_drift(composition, method.start)
+        return Promise(step=gamma, formula=P5_FORMULA, missing=f"W* of {composition.problem.name} and every lower bound are unknown")
+    G_0 = 0.0 if omega_p == 0 or exact else start_drift(composition, start)
     transient = p5_rhs(1, gamma, gap, v_min, L_W, omega_p, G_0)
     floor = p5_rhs(1, gamma, 0.0, v_min, L_W, omega_p, 0.0, sigma_mu2)
     return Promise(gamma, P5_FORMULA, f"(1/T) sum_t E|h(s_t)|^2 <= {transient:.4g}/T + {floor:.4g} at gamma = {gamma:.4g}")
 
 
-def stochastic_mm_bound(composition: Composition, method: StochasticMM) -> Promise:
+def stochastic_mm_bound(composition: Composition, batch: int | None) -> Promise:
     """P4 for stochastic MM on this composition, or the first fact it lacks."""
     lacking = missing_fact(composition, "v_min", "composite_smoothness")
     if lacking is None and composition.downlink.name != "identity":
@@ -115,11 +128,11 @@ def stochastic_mm_bound(composition: Composition, method: StochasticMM) -> Promi
     assert facts.v_min is not None
     assert facts.composite_smoothness is not None
     gamma = p4_step(facts.v_min, facts.composite_smoothness)
-    sigma_mu2, gap = noise(composition, method.batch), start_gap(composition)
+    sigma_mu2, gap = noise(composition, batch), start_gap(composition)
     if sigma_mu2 is None:
         return Promise(step=gamma, formula=P4_FORMULA, missing=f"oracle_variance of {composition.problem.name} is unknown")
     if gap is None:
-        return Promise(step=gamma, formula=P4_FORMULA, missing=f"neither W* nor a lower bound of {composition.problem.name} is known")
+        return Promise(step=gamma, formula=P4_FORMULA, missing=f"W* of {composition.problem.name} and every lower bound are unknown")
     factor = gamma * (facts.v_min - gamma * facts.composite_smoothness / 2)
     floor = facts.composite_smoothness * sigma_mu2 * gamma**2 / 2
     return Promise(
@@ -145,11 +158,11 @@ def start_gap(composition: Composition) -> float | None:
     least = facts.optimum if facts.optimum is not None else facts.lower_bound
     if least is None:
         return None
-    return objective_of_federation(composition.problem, composition.federation, composition.theta0) - least
+    return composition.problem.objective(composition.federation, composition.theta0) - least
 
 
 def start_drift(composition: Composition, start: str) -> float:
-    r""":math:`G_0 = \sum_i \mu_i^2\|h_i(\hat S_0)\|^2` for V_{0,i} = 0, with s_0 the mean statistic at theta_0 or lift(theta_0)."""
+    r""":math:`G_0 = \sum_i \mu_i^2\|h_i(\hat S_0)\|^2` for V_{0,i} = 0 and s_0 as `start` says."""
     problem: Any = composition.problem
     federation, theta = composition.federation, composition.theta0
     s = problem.lift(theta)

@@ -10,40 +10,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from fedmm.algorithm import Algorithm
-from fedmm.arrays import Array, all_finite, leaves, namespace
+from fedmm.arrays import Array, all_finite, leaves
 from fedmm.channels.base import Channel, ChannelFacts
 from fedmm.channels.identity import Identity
 from fedmm.errors import CompositionError, DataError
 from fedmm.federation import Federation
 from fedmm.participation.base import Participation, ParticipationFacts
 from fedmm.problem import Problem
-from fedmm.types import Facts
+from fedmm.types import Facts, Promise
 
-__all__ = ["Composition", "Promise", "check_start", "inverse_smoothness", "missing_fact", "theory_step"]
-
-
-class Promise(NamedTuple):
-    """What theory says of a composition.
-
-    Parameters
-    ----------
-    step : float or None
-        The largest admissible step.
-    formula : str
-        The bound, in letters.
-    bound : str
-        The bound with this composition's numbers in it; empty where a number in it is unknown.
-    missing : str or None
-        Why there is no bound: the name of the missing fact or theorem.
-    """
-
-    step: float | None = None
-    formula: str = ""
-    bound: str = ""
-    missing: str | None = None
+__all__ = ["Composition", "check_start", "inverse_smoothness", "missing_fact", "theory_step"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,13 +184,13 @@ _SYMBOLS = {
 def check_start(problem: Problem, federation: Federation, theta0: Array) -> None:
     """Whether `theta0` can start `problem`; raises DataError otherwise."""
     expected = problem.start(federation)
-    shape = tuple(getattr(theta0, "shape", ()))
-    if shape != tuple(expected.shape):
-        raise DataError(f"Expected theta0 of shape {tuple(expected.shape)} for {problem.name}, got {shape or type(theta0)}.")
-    if namespace(theta0) is not namespace(expected) or theta0.dtype != expected.dtype:
+    if not isinstance(theta0, type(expected)):
+        raise DataError(f"Expected theta0 as {type(expected).__name__} like the data, got {type(theta0).__name__}; convert it.")
+    if tuple(theta0.shape) != tuple(expected.shape):
         raise DataError(
-            f"Expected theta0 as {type(expected).__name__} of {expected.dtype} like the data, got "
-            f"{type(theta0).__name__} of {theta0.dtype}; convert it."
+            f"Expected theta0 of shape {tuple(expected.shape)} for {problem.name}, got {tuple(theta0.shape)}; reshape it."
         )
+    if theta0.dtype != expected.dtype:
+        raise DataError(f"Expected theta0 of dtype {expected.dtype} like the data, got {theta0.dtype}; convert it.")
     if not all_finite(theta0):
-        raise DataError("Expected a finite theta0, got NaN or infinite values.")
+        raise DataError("Expected a finite theta0, got NaN or infinite values; mend it.")

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from fedmm.result import Result
-
-__all__ = ["CompositionError", "DataError", "FedmmError", "RunError", "SpecError", "suggest"]
+__all__ = ["CompositionError", "DataError", "FedmmError", "SpecError", "suggest"]
 
 
 class FedmmError(Exception):
-    """Base of the errors below; the command line turns each into one line and exit code 2 (1 for `RunError`)."""
+    """Base of the errors below; the command line turns each into one line and exit code 2 (1 for `fedmm.RunError`)."""
 
 
 class DataError(FedmmError, ValueError):
@@ -26,14 +22,6 @@ class SpecError(FedmmError, ValueError):
 
 class CompositionError(FedmmError, ValueError):
     """A legal set of parts that must not be composed; the message says which fact is missing and what to do."""
-
-
-class RunError(FedmmError, RuntimeError):
-    """A run that stopped before its rounds were done. `result` holds everything computed until then."""
-
-    def __init__(self, message: str, result: Result) -> None:
-        super().__init__(message)
-        self.result = result
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

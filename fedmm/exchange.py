@@ -72,9 +72,7 @@ def exchange(
     if failures and not participation.tolerates(cohort, failures):
         first = failures[0]
         raise ClientFailure(f"Client {first.ticket.client} failed in round {cohort.round}: {first.reason}")
-    if total is None:
-        combined = Combined(algorithm.nothing(problem, server), ())
-    else:
-        combined = aggregator.finish(total, cohort, replied)
+    nobody = total is None
+    combined = Combined(algorithm.nothing(problem, server), ()) if nobody else aggregator.finish(total, cohort, replied)
     server = algorithm.server(problem, server, model, combined.value, cohort)
     return Exchange(server, combined.merged, bits_up, bits_down * len(cohort.tickets))

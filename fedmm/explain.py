@@ -9,10 +9,11 @@ from fedmm.aggregators import Aggregator, Mean
 from fedmm.arrays import is_namedtuple, leaves
 from fedmm.channels import Channel, Identity
 from fedmm.channels.identity import value_width
-from fedmm.composition import Composition, Promise
+from fedmm.composition import Composition
 from fedmm.errors import CompositionError
 from fedmm.keys import Key
 from fedmm.program import exact_bits, transmit
+from fedmm.types import Promise
 from fedmm.wording import bits_in_words, federation_in_words, part_in_words
 
 __all__ = ["Explanation", "explain"]

@@ -4,8 +4,8 @@ r"""What is measured beside a run: outside every method, outside its time.
 |---|---|
 | objective | :math:`W(\theta_t) = \sum_i w_i f_i(\theta_t) + g(\theta_t)` |
 | field | :math:`\|h(s_t)\|^2` with :math:`h(s) = \sum_i w_i \bar S_i(T(s)) - s` |
-| parameter_step | :math:`\|\theta_{t} - \theta_{t-1}\|^2/\gamma_t^2` (E^p of the naive method, E^{p,s} of FedMM) |
-| surrogate_step | :math:`\|s_{t} - s_{t-1}\|^2/\gamma_t^2` (E^s of FedMM; E^{s,p} of the naive method, with s_t the mean statistic at theta_t) |
+| parameter_step | :math:`\|\theta_{t} - \theta_{t-1}\|^2/\gamma_t^2`: E^p of the naive method, E^{p,s} of FedMM |
+| surrogate_step | :math:`\|s_{t} - s_{t-1}\|^2/\gamma_t^2`: E^s of FedMM; E^{s,p} of the naive method, s_t its mean statistic |
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ from typing import Any, ClassVar, NamedTuple
 from fedmm.algorithm import Algorithm
 from fedmm.arrays import Array, norm2
 from fedmm.executors.base import Fleet
-from fedmm.federation import Federation
 from fedmm.problem import Problem
 
-__all__ = ["Field", "Metric", "Objective", "Snapshot", "UpdateSizes", "objective_of", "objective_of_federation"]
+__all__ = ["Field", "Metric", "Objective", "Snapshot", "UpdateSizes", "objective_of"]
 
 
 class Snapshot(NamedTuple):
@@ -80,12 +79,6 @@ def objective_of(problem: Problem, fleet: Fleet, weights: tuple[float, ...], the
     r""":math:`W(\theta)`, by one pass over the clients."""
     values = fleet.map(_Value(problem, theta))
     return sum(w * float(f) for w, f in zip(weights, values, strict=True)) + float(problem.penalty(theta))
-
-
-def objective_of_federation(problem: Problem, federation: Federation, theta: Array) -> float:
-    r""":math:`W(\theta)` outside a run."""
-    values = (w * float(problem.value(data, theta)) for w, data in zip(federation.weights, federation, strict=True))
-    return sum(values) + float(problem.penalty(theta))
 
 
 @dataclass(frozen=True)

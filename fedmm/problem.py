@@ -61,6 +61,11 @@ class Problem(ABC):
         """The protocols of `fedmm.types` available with this configuration."""
         return tuple(oracle for oracle in ORACLES if isinstance(self, oracle))
 
+    def objective(self, federation: Federation, theta: Array) -> float:
+        r""":math:`W(\theta) = \sum_i w_i f_i(\theta) + g(\theta)`."""
+        values = (w * float(self.value(data, theta)) for w, data in zip(federation.weights, federation, strict=True))
+        return sum(values) + float(self.penalty(theta))
+
     def settle(self, federation: Federation, oracles: tuple[type, ...]) -> Self:
         """This problem with every constant that depends on the data filled in, as far as `oracles` need it.
 

@@ -82,7 +82,7 @@ def transmit(x: Any, channel: Channel, compresses: tuple[str, ...] | None, key: 
     arrived, bits = {}, 0
     for name in x._fields:  # type: ignore[attr-defined]
         part = getattr(x, name)
-        if isinstance(part, (int, float)) or (compresses is not None and name not in compresses):
+        if part is None or isinstance(part, (int, float)) or (compresses is not None and name not in compresses):
             arrived[name], count = part, exact_bits(part)
         else:
             wire = channel.encode(part, fold(key, name))

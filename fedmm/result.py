@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fedmm.arrays import Array
+from fedmm.errors import FedmmError
 from fedmm.federation import Federation
 from fedmm.metrics import Metric, Objective
 from fedmm.problem import Problem
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from fedmm.executors import Executor
     from fedmm.parts import Parts
 
-__all__ = ["Result", "Status"]
+__all__ = ["Result", "RunError", "Status"]
 
 
 @dataclass(frozen=True)
@@ -175,3 +176,11 @@ class Result:
         from fedmm.storage import save
 
         return save(self, folder, overwrite=overwrite)
+
+
+class RunError(FedmmError, RuntimeError):
+    """A run that stopped before its rounds were done. `result` holds everything computed until then."""
+
+    def __init__(self, message: str, result: Result) -> None:
+        super().__init__(message)
+        self.result = result

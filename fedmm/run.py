@@ -55,7 +55,8 @@ class Run:
         else:
             self.server = resume.server
             self.fleet.restore(resume.memories)
-            self.rows = [dict(row) for row in resume.trace.rows]
+            opened = not self.algorithm.opening(self.server)  # otherwise round 0 was never done: it is done now
+            self.rows = [dict(row) for row in resume.trace.rows] if opened else []
         self.theta = self.algorithm.solution(self.problem, self.server)
 
     def go(self, rounds: int, rules: tuple[StopRule, ...], callbacks: tuple[Callback, ...], progress: bool) -> Result:

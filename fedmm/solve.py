@@ -10,14 +10,14 @@ from fedmm.algorithm import Algorithm
 from fedmm.arrays import Array
 from fedmm.channels import Channel, Identity
 from fedmm.composition import Composition
-from fedmm.errors import CompositionError, RunError, SpecError
+from fedmm.errors import CompositionError, SpecError
 from fedmm.executors import Executor, InProcess
 from fedmm.federation import Federation
 from fedmm.metrics import Metric, Objective
 from fedmm.participation import Full, Participation
 from fedmm.parts import Parts
 from fedmm.problem import Problem
-from fedmm.result import Result
+from fedmm.result import Result, RunError
 from fedmm.run import Callback, Run
 from fedmm.stopping import StopRule
 

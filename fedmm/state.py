@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,7 @@ def _named_tuple(address: Any, path: str) -> Any:
     module, _, name = str(address).partition(":")
     found: Any = sys.modules.get(module)
     for word in name.split("."):
-        found = getattr(found, word, None)
+        found = vars(found).get(word) if isinstance(found, (ModuleType, type)) else None
     if not (isinstance(found, type) and issubclass(found, tuple) and "_fields" in vars(found)):
         raise DataError(f"The saved state {path} is a {address!r}, which this installation does not know; was it renamed?")
     return found

@@ -23,6 +23,7 @@ __all__ = [
     "HasHessian",
     "HasProx",
     "HasSurrogate",
+    "Promise",
     "Reply",
     "Ticket",
 ]
@@ -136,6 +137,27 @@ class Facts:
     optimum: float | None = None
     lower_bound: float | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
+
+
+class Promise(NamedTuple):
+    """What theory says of a composition.
+
+    Parameters
+    ----------
+    step : float or None
+        The largest admissible step.
+    formula : str
+        The bound, in letters.
+    bound : str
+        The bound with this composition's numbers in it; empty where a number in it is unknown.
+    missing : str or None
+        Why there is no bound: the name of the missing fact or theorem.
+    """
+
+    step: float | None = None
+    formula: str = ""
+    bound: str = ""
+    missing: str | None = None
 
 
 class Ticket(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 from fedmm.errors import SpecError
@@ -30,12 +31,13 @@ def part_in_words(part: Any) -> str:
 
 def _outlined(part: Any) -> str:
     """The fields that differ from their defaults, an array by its shape."""
+    from array_api_compat import is_array_api_obj
+
     words = []
     for field in fields(part):
-        value = getattr(part, field.name)
-        shape = getattr(value, "shape", None)
-        if shape is not None:
-            words.append(f"{field.name}=array{tuple(shape)}")
+        value: Any = getattr(part, field.name)
+        if is_array_api_obj(value):
+            words.append(f"{field.name}=array{tuple(value.shape)}")
         elif value != field.default:
             words.append(f"{field.name}={value}")
     return f"{type(part).__name__}({', '.join(words)})"
@@ -46,6 +48,9 @@ def federation_in_words(federation: Federation) -> str:
     origin, words = federation.origin or {}, []
     for kind in ("data", "partition"):
         if kind in origin:
+            if "path" in origin[kind]:  # a file: its name says enough, the record has its place and digest
+                words.append(Path(origin[kind]["path"]).name)
+                continue
             try:
                 words.append(part_in_words(build(kind, origin[kind])))
             except SpecError:

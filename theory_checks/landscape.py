@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from fedmm.federation import Federation
-from fedmm.metrics import objective_of_federation
 from fedmm.problem import Problem
 
 __all__ = ["Landscape", "landscape"]
@@ -38,7 +37,7 @@ class Landscape:
 
     def objective(self, theta: np.ndarray) -> float:
         r""":math:`W(\theta)`."""
-        return objective_of_federation(self.problem, self.federation, theta)
+        return self.problem.objective(self.federation, theta)
 
     def minimize(self, s: np.ndarray) -> np.ndarray:
         """T(s), shape (d,)."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from fedmm.aggregators.base import Aggregator, Combined
-from fedmm.arrays import Array, is_namedtuple, map_leaves, namespace
+from fedmm.arrays import Array, map_leaves, namespace
 from fedmm.types import Cohort, Ticket
 
 __all__ = ["Mean"]
@@ -45,9 +45,7 @@ class Mean(Aggregator):
     def weigh(self, sent: Any, ticket: Ticket, cohort: Cohort) -> Weighted:
         factor = ticket.weight * ticket.scale if self.averages == "increments" else ticket.weight
         if type(factor) is float:
-            if isinstance(sent, tuple) and is_namedtuple(sent):
-                return Weighted(map_leaves(lambda x: x * factor, sent), factor)
-            return Weighted(sent * factor, factor)
+            return Weighted(map_leaves(lambda x: x * factor, sent), factor)
         return Weighted(map_leaves(lambda x: namespace(x).sum(x * factor, axis=0), sent), float(namespace(factor).sum(factor)))
 
     def merge(self, a: Weighted, b: Weighted) -> Weighted:

@@ -30,11 +30,11 @@ from fedmm.algorithm import Algorithm
 from fedmm.algorithms.common import Variate, check_options, gamma_at, request
 from fedmm.arrays import Array, namespace
 from fedmm.bounds import fedmm_bound
-from fedmm.composition import Composition, Promise, theory_step
+from fedmm.composition import Composition, theory_step
 from fedmm.errors import SpecError
 from fedmm.problem import Problem
 from fedmm.schedules import InverseSqrt, Schedule, as_schedule
-from fedmm.types import Cohort, HasSurrogate, Ticket
+from fedmm.types import Cohort, HasSurrogate, Promise, Ticket
 
 __all__ = ["FedMM"]
 
@@ -98,7 +98,8 @@ class FedMM(Algorithm):
         return replace(self, step=as_schedule(step), a=a if self.control_variates else 0.0)
 
     def promise(self, composition: Composition) -> Promise:
-        return fedmm_bound(composition, self)
+        variates = self.control_variates and self.a == "theory"
+        return fedmm_bound(composition, self.batch, self.start, exact=self.memories == "exact", variates=variates)
 
     def init(self, problem: Any, theta: Array) -> Server:
         s = problem.lift(theta)

@@ -26,11 +26,11 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from fedmm.algorithm import Algorithm
 from fedmm.algorithms.common import check_options
 from fedmm.arrays import Array, cholesky_solve, namespace
-from fedmm.composition import Composition, Promise, missing_fact
+from fedmm.composition import Composition, missing_fact
 from fedmm.errors import SpecError
 from fedmm.problem import Problem
 from fedmm.symmetric import packed_size, unpack
-from fedmm.types import Cohort, HasGradient, HasHessian, Ticket
+from fedmm.types import Cohort, HasGradient, HasHessian, Promise, Ticket
 
 __all__ = ["FedPM"]
 

@@ -21,10 +21,10 @@ from typing import Any, ClassVar, Literal, Self
 from fedmm.algorithm import Algorithm
 from fedmm.algorithms.common import check_options, gamma_at, request
 from fedmm.arrays import Array, namespace
-from fedmm.composition import Composition, Promise, inverse_smoothness, missing_fact
+from fedmm.composition import Composition, inverse_smoothness, missing_fact
 from fedmm.problem import Problem
 from fedmm.schedules import Schedule, as_schedule
-from fedmm.types import Cohort, HasGradient, Ticket
+from fedmm.types import Cohort, HasGradient, Promise, Ticket
 
 __all__ = ["FedSGD"]
 

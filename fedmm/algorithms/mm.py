@@ -22,9 +22,9 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from fedmm.algorithm import Algorithm
 from fedmm.algorithms.common import Warm
 from fedmm.arrays import Array, namespace
-from fedmm.composition import Composition, Promise
+from fedmm.composition import Composition
 from fedmm.problem import Problem
-from fedmm.types import Cohort, HasSurrogate, Ticket
+from fedmm.types import Cohort, HasSurrogate, Promise, Ticket
 
 __all__ = ["MM"]
 

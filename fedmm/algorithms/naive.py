@@ -28,10 +28,10 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 from fedmm.algorithm import Algorithm
 from fedmm.algorithms.common import Variate, check_options, gamma_at, request
 from fedmm.arrays import Array, namespace
-from fedmm.composition import Composition, Promise
+from fedmm.composition import Composition
 from fedmm.problem import Problem
 from fedmm.schedules import InverseSqrt, Schedule, as_schedule
-from fedmm.types import Cohort, HasSurrogate, Ticket
+from fedmm.types import Cohort, HasSurrogate, Promise, Ticket
 
 __all__ = ["Naive"]
 

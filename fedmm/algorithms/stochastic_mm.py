@@ -26,11 +26,11 @@ from fedmm.algorithm import Algorithm
 from fedmm.algorithms.common import Warm, check_options, gamma_at, request
 from fedmm.arrays import Array, namespace
 from fedmm.bounds import stochastic_mm_bound
-from fedmm.composition import Composition, Promise, theory_step
+from fedmm.composition import Composition, theory_step
 from fedmm.errors import SpecError
 from fedmm.problem import Problem
 from fedmm.schedules import Inverse, Schedule, as_schedule
-from fedmm.types import Cohort, HasSurrogate, Ticket
+from fedmm.types import Cohort, HasSurrogate, Promise, Ticket
 
 __all__ = ["StochasticMM"]
 
@@ -77,7 +77,7 @@ class StochasticMM(Algorithm):
         return replace(self, step=as_schedule(theory_step(self.promise(composition)) if self.step == "theory" else self.step))
 
     def promise(self, composition: Composition) -> Promise:
-        return stochastic_mm_bound(composition, self)
+        return stochastic_mm_bound(composition, self.batch)
 
     def init(self, problem: Any, theta: Array) -> Server:
         return Server(problem.lift(theta), theta)

@@ -54,7 +54,13 @@ def compare(problem: str, methods: str, reference: float | None, out: Path | Non
 
 def relative_gap(result: Result, optimum: float) -> np.ndarray:
     r""":math:`(W(\theta_t)-W_*)/|W_*|` in every row of the trace; not divided where W* = 0."""
-    return (result.trace["objective"] - optimum) / (abs(optimum) or 1.0)
+    return (_objectives(result) - optimum) / (abs(optimum) or 1.0)
+
+
+def _objectives(result: Result) -> np.ndarray:
+    """W in every row, NaN where a run ended before it was measured."""
+    trace = result.trace
+    return trace["objective"] if "objective" in trace.columns else np.full(len(trace), np.nan)
 
 
 def milestones(result: Result, gap: np.ndarray) -> dict[float, dict[str, float]]:
@@ -174,7 +180,10 @@ def _reference(given: float | None, setups: dict[str, Setup], results: dict[str,
     optimum = some.problem.facts(next(iter(setups.values())).federation).optimum
     if optimum is not None:
         return Reference(optimum, "the known optimum")
-    best = {name: float(np.nanmin(result.trace["objective"])) for name, result in results.items()}
+    found = {name: _objectives(result) for name, result in results.items()}
+    best = {name: float(values[np.isfinite(values)].min()) for name, values in found.items() if np.isfinite(values).any()}
+    if not best:
+        return Reference(float("nan"), "no method reached a finite value")
     name = min(best, key=best.__getitem__)
     return Reference(best[name], f"the best value any compared method reached ({name})")
 

@@ -136,8 +136,10 @@ def _solved(folder: Path, parts: Any, federation: Any, **how: Any) -> tuple[Resu
 
     from fedmm.solve import solve
 
-    if "resume" not in how:
-        note(f"{parts.problem.name} by {parts.algorithm.name}: {len(federation)} clients, up to {how['rounds']} rounds")
+    def begun(snapshot: Any, row: dict[str, float]) -> None:
+        if snapshot.round == 0:  # nothing was refused
+            note(f"{parts.problem.name} by {parts.algorithm.name}: {len(federation)} clients, up to {how['rounds']} rounds")
+
     result = solve(
         parts.problem,
         federation,
@@ -147,6 +149,7 @@ def _solved(folder: Path, parts: Any, federation: Any, **how: Any) -> tuple[Resu
         channel=parts.channel,
         downlink=parts.downlink,
         aggregator=parts.aggregator,
+        callbacks=(begun,),
         throw=False,
         **how,
     )

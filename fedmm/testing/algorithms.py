@@ -205,7 +205,11 @@ def keeps_width(trial: Trial) -> None:
         return
     theta0 = None if trial.theta0 is None else narrow(trial.theta0)
     wide, small = trial.run(3), trial.run(3, trial.federation.to(narrow), theta0=theta0)
-    for name, tree in (("theta", small.theta), ("server", small.server), *((f"memory {i}", m) for i, m in small.memories.items())):
+    for name, tree in (
+        ("theta", small.theta),
+        ("server", small.server),
+        *((f"memory {i}", m) for i, m in small.memories.items()),
+    ):
         wrong = [(path, x.dtype) for path, x in leaves(tree) if isinstance(x, np.ndarray) and x.dtype != np.float32]
         assert not wrong, f"{name} from float32 data has {wrong}"
     assert bits(small) == 0.5 * bits(wide), f"float32 sends {bits(small):g} bits up, float64 {bits(wide):g}"
@@ -213,7 +217,12 @@ def keeps_width(trial: Trial) -> None:
 
 
 def check_variates(
-    algorithm: Algorithm, problem: Problem, federation: Federation, participation: Participation, channel: Channel, rounds: int = 8
+    algorithm: Algorithm,
+    problem: Problem,
+    federation: Federation,
+    participation: Participation,
+    channel: Channel,
+    rounds: int = 8,
 ) -> None:
     r"""After every round :math:`v=\sum_iw_iV_i`, to 1e-12 relative to :math:`\sum_iw_i\max|V_i|`.
 

@@ -166,7 +166,13 @@ def commits(executor: Executor) -> None:
     fleet = _open(executor)
     assert fleet.memories() == {}, f"{executor}: memories before the first turn: {fleet.memories()}"
     counts = [0] * 5
-    for called, merged in ((range(5), (0, 1, 3)), ((0, 1, 2), (1, 2)), (range(5), ()), ((1, 2, 3), (1, 2, 3)), (range(5), range(5))):
+    for called, merged in (
+        (range(5), (0, 1, 3)),
+        ((0, 1, 2), (1, 2)),
+        (range(5), ()),
+        ((1, 2, 3), (1, 2, 3)),
+        (range(5), range(5)),
+    ):
         list(fleet.call(np.zeros(2), _cohort(called)))
         fleet.commit(merged)
         for client in merged:

@@ -102,7 +102,9 @@ def assert_same_run(what: str, got: Result, want: Result) -> None:
     """Two results agree bit for bit in theta, the server's state, memories and every column of the trace but seconds."""
     assert_same(f"{what}: theta", got.theta, want.theta)
     assert_same(f"{what}: the server's state", got.server, want.server)
-    assert sorted(got.memories) == sorted(want.memories), f"{what}: clients {list(got.memories)} and {list(want.memories)} remember"
+    assert sorted(got.memories) == sorted(want.memories), (
+        f"{what}: clients {list(got.memories)} and {list(want.memories)} remember"
+    )
     for client, memory in want.memories.items():
         assert_same(f"{what}: the memory of client {client}", got.memories[client], memory)
     assert got.trace.columns == want.trace.columns, f"{what}: columns {got.trace.columns} and {want.trace.columns}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -32,10 +33,10 @@ from fedmm.algorithm import Algorithm
 from fedmm.algorithms import CATALOG
 from fedmm.arrays import Array
 from fedmm.channels import Channel
-from fedmm.errors import DataError, RunError
+from fedmm.errors import DataError
 from fedmm.keys import Key
-from fedmm.metrics import objective_of_federation
 from fedmm.participation import FixedSize, Participation
+from fedmm.result import RunError
 from fedmm.schedules import InverseSqrt
 from fedmm.symmetric import unpack
 from fedmm.testing.algorithms import LAWS, check_algorithm, check_one_client, check_variates
@@ -81,7 +82,9 @@ def test_every_method_has_a_case() -> None:
     assert len({algorithm.name for algorithm in CATALOG}) == len(CATALOG)
 
 
-@pytest.mark.parametrize(("algorithm", "problem", "federation"), CASES, ids=[f"{a.name}-{p.name}-{i}" for i, (a, p, _) in enumerate(CASES)])
+@pytest.mark.parametrize(
+    ("algorithm", "problem", "federation"), CASES, ids=[f"{a.name}-{p.name}-{i}" for i, (a, p, _) in enumerate(CASES)]
+)
 def test_laws(algorithm: Algorithm, problem: Problem, federation: Federation) -> None:
     check_algorithm(algorithm, problem, federation)
 
@@ -194,7 +197,14 @@ def test_fedmm_reaches_the_optimum_under_sampling_and_compression(p: Any, channe
     federation, problem = bed(4, 3), Quadratic(ridge=0.1)
     star = problem.solution(federation)
     result = solve(
-        problem, federation, FedMM(step=0.15), rounds=2500, participation=Bernoulli(p), channel=channel, metrics=(), progress=False
+        problem,
+        federation,
+        FedMM(step=0.15),
+        rounds=2500,
+        participation=Bernoulli(p),
+        channel=channel,
+        metrics=(),
+        progress=False,
     )
     assert np.abs(result.theta - star).max() <= 1e-10 * (1 + np.abs(star).max())
 
@@ -210,7 +220,7 @@ def test_fedpm_contracts_quadratics_by_exactly_1_minus_eta_to_the_K(K: int, eta:
         errors.append(snapshot.theta - star)
 
     solve(problem, federation, FedPM(local_steps=K, step=eta), star + 100.0, rounds=2, callbacks=(look,), progress=False)
-    for before, after in zip(errors, errors[1:], strict=False):
+    for before, after in pairwise(errors):
         assert np.abs(after - (1 - eta) ** K * before).max() <= 1e-12 * np.abs(before).max()
 
 
@@ -248,14 +258,14 @@ def test_fedpm_with_two_local_steps_stops_at_a_biased_limit(fedmm_data: Callable
     federation = phishing(fedmm_data("libsvm/phishing.xz"))
     problem = Logistic(ridge=1e-3)
     star = solve(problem, federation, FedPM(), rounds=9, metrics=(), progress=False)
-    f_star = objective_of_federation(problem, federation, star.theta)
+    f_star = problem.objective(federation, star.theta)
     assert f_star == pytest.approx(0.313592639182, abs=1e-12)
     assert np.linalg.norm(star.theta) == pytest.approx(12.64, abs=5e-3)
     biased = solve(problem, federation, FedPM(local_steps=2), rounds=25, metrics=(), progress=False)
     more = solve(problem, federation, FedPM(local_steps=2), rounds=2, resume=biased, metrics=(), progress=False)
     assert np.linalg.norm(more.theta - biased.theta) < 1e-6
     assert np.linalg.norm(biased.theta - star.theta) == pytest.approx(0.514, abs=5e-4)
-    assert objective_of_federation(problem, federation, biased.theta) - f_star == pytest.approx(4.4e-4, abs=5e-6)
+    assert problem.objective(federation, biased.theta) - f_star == pytest.approx(4.4e-4, abs=5e-6)
 
 
 # The laws catch broken methods. Every mutant below is gradient descent with one fault.
@@ -293,7 +303,9 @@ class Mutant(Algorithm):
         if self.fault == "normalises a block as one vector":
             return g / float((g * g).sum()) ** 0.5, None
         if self.fault == "uses its slot":
-            return g * (1.0 + 0.1 * np.asarray(ticket.slot, dtype=float).reshape(-1, 1) if g.ndim > 1 else 1.0 + 0.1 * ticket.slot), None
+            return g * (
+                1.0 + 0.1 * np.asarray(ticket.slot, dtype=float).reshape(-1, 1) if g.ndim > 1 else 1.0 + 0.1 * ticket.slot
+            ), None
         if self.fault == "forgets that weights are given":
             return g * (1.0 / (ticket.weight * 4)), None
         if self.fault == "widens":

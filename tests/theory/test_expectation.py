@@ -67,9 +67,7 @@ Turn = tuple[float, bool, tuple[float, ...], tuple[float, ...]]
 def turns(p: float, channel: Channel, sigma: float, d: int) -> list[Turn]:
     """Every outcome of one client's round. The errors +-sigma e_j have mean 0 and covariance sigma^2 I / d."""
     errors = [tuple(sign * sigma * e) for e in np.eye(d) for sign in (1, -1)] if sigma else [(0.0,) * d]
-    there = [
-        (p * q / len(errors), True, tuple(x), error) for (q, x), error in product(factors(channel, d), errors)
-    ]
+    there = [(p * q / len(errors), True, tuple(x), error) for (q, x), error in product(factors(channel, d), errors)]
     absent = (1 - p, False, (0.0,) * d, (0.0,) * d)
     return [*there, absent] if p < 1 else there
 
@@ -186,9 +184,7 @@ def test_noise_of_the_quadratic_has_the_variance_the_simulator_assumes() -> None
     problem = Quadratic(noise=sigma).settle(federation, Quadratic().oracles)
     theta = np.ones(d)
     exact = problem.statistic(federation[0], theta)[0]
-    errors = np.stack(
-        [problem.statistic(federation[0], theta, Batch(b, Key(seed, 1, 0)))[0] - exact for seed in range(N)]
-    )
+    errors = np.stack([problem.statistic(federation[0], theta, Batch(b, Key(seed, 1, 0)))[0] - exact for seed in range(N)])
     statistic = float((errors**2).sum()) * d * b / sigma**2
     assert chi2.ppf(0.5e-9, N * d) <= statistic <= chi2.isf(0.5e-9, N * d)
     mean = np.abs(errors.mean(axis=0)).max() / (sigma / sqrt(b * d * N))

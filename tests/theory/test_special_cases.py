@@ -7,7 +7,6 @@ import pytest
 
 from fedmm import MM, Bernoulli, Federation, FedMM, Identity, Naive, RandK, Samples, StochasticMM, solve
 from fedmm.keys import Key
-from fedmm.metrics import objective_of_federation
 from fedmm.types import Batch
 from problems import Dictionary, LeastSquares, Logistic, Quadratic
 from theory_checks.beds import bed, bed_problem, samples
@@ -58,7 +57,7 @@ def test_p6_full_step_and_no_noise_make_fedmm_mm(name: str) -> None:
 @pytest.mark.parametrize("participation", [None, Bernoulli(0.5)])
 @pytest.mark.parametrize("channel", [Identity(), RandK(2)], ids=str)
 def test_p6_gradient_surrogate_without_penalty_is_compressed_sgd_with_memories(channel, participation) -> None:
-    """theta = s, and a plain loop: g = sum w_i (H_i + m_i / p_i), theta -= gamma rho g, H_i += (a/p_i) m_i, with V_i = -rho H_i."""
+    """A plain loop: g = sum w_i (H_i + m_i / p_i), theta -= gamma rho g, H_i += (a/p_i) m_i; there theta = s, V_i = -rho H_i."""
     federation, gamma, seed, rounds, d = bed(4, 5), 0.3, 3, 15, 5
     rho = 1.0 / max(np.linalg.norm(data.A, 2) for data in federation)
     theta0 = np.ones(d)
@@ -130,7 +129,7 @@ def test_p7_l1_makes_the_naive_limit_wrong() -> None:
         result = solve(problem, federation, method, rounds=3000, metrics=(), progress=False)
         more = solve(problem, federation, method, rounds=200, resume=result, metrics=(), progress=False)
         assert np.abs(more.theta - result.theta).max() <= 1e-12 * (1 + np.abs(result.theta).max())  # a fixed point
-        found[name] = (objective_of_federation(problem, federation, result.theta), result.theta)
+        found[name] = (problem.objective(federation, result.theta), result.theta)
     assert found["naive"][0] > found["fedmm"][0] + 0.1
     assert np.count_nonzero(found["naive"][1]) > np.count_nonzero(found["fedmm"][1])
 
@@ -178,11 +177,19 @@ def test_p8_the_field_goes_to_zero_along_a_run() -> None:
     for control_variates in (True, False):
         method = FedMM(step=0.2, control_variates=control_variates)
         result = solve(
-            bed_problem(), federation, method, rounds=1500, participation=Bernoulli(0.5), channel=RandK(3), metrics=(), progress=False
+            bed_problem(),
+            federation,
+            method,
+            rounds=1500,
+            participation=Bernoulli(0.5),
+            channel=RandK(3),
+            metrics=(),
+            progress=False,
         )
         problem = result.problem
         s = result.server.s
-        h = sum(w * problem.statistic(data, problem.minimize(s))[0] for w, data in zip(federation.weights, federation, strict=True)) - s
+        pairs = zip(federation.weights, federation, strict=True)
+        h = sum(w * problem.statistic(data, problem.minimize(s))[0] for w, data in pairs) - s
         last[control_variates] = float(h @ h)
     assert last[True] < 1e-20
     assert last[False] > 1e-4

@@ -77,9 +77,8 @@ def test_p1_relaxed_steps_never_increase_W(name: str, seed: int, gamma: float) -
 
 def test_p1_is_sharp_enough_to_catch_a_surrogate_that_does_not_majorise() -> None:
     """With rho = 1.5/L the majorisation fails along the sharpest direction of one client, and P1 must fail with it."""
-    from problems import Quad, Quadratic
-
     from fedmm import Federation
+    from problems import Quad, Quadratic
     from theory_checks.landscape import landscape
 
     at = landscape(Quadratic(rho=1.5), Federation([Quad(np.diag([1.0, 0.1]), np.ones(2))]))

@@ -55,6 +55,7 @@ def test_the_sizes_are_those_a_run_counts(channel, dtype: str) -> None:
     data, method = quadratics(dtype), FedAvg()
     text, refusal = explain(compose(Quadratic(), data, method, channel=channel))
     assert refusal is None
+    assert f"through {channel.name}" in text if channel else "through" not in text
     last = solve(Quadratic(), data, method, rounds=1, channel=channel).trace.rows[-1]
     assert bits_said(text, "up") == last["bits_up"] / N
     assert bits_said(text, "down") == last["bits_down"] / N
