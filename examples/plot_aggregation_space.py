@@ -212,6 +212,7 @@ def draw(results: Mapping[str, Mapping[str, Curves]], path: Path, show: bool = F
             if column != "objective":
                 ax.set_yscale("log")
                 ax.yaxis.set_minor_formatter(NullFormatter())
+                ax.set_ylim(top=10.0 ** np.ceil(np.log10(ax.get_ylim()[1])))  # so that two decades are labelled
         W0 = next(iter(curves.values())).columns["objective"][:, 0].mean()
         axes[0].axhline(W0, color="0.45", lw=0.9, ls=":", label="common start")
         axes[0].set_ylabel(row, fontsize=11)

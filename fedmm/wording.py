@@ -37,7 +37,7 @@ def _outlined(part: Any) -> str:
     for field in fields(part):
         value: Any = getattr(part, field.name)
         if is_array_api_obj(value):
-            words.append(f"{field.name}=array{tuple(value.shape)}")
+            words.append(f"{field.name}=array{tuple(value.shape)}")  # type: ignore[attr-defined]
         elif value != field.default:
             words.append(f"{field.name}={value}")
     return f"{type(part).__name__}({', '.join(words)})"

@@ -177,8 +177,11 @@ def _reference(given: float | None, setups: dict[str, Setup], results: dict[str,
     if given is not None:
         return Reference(given, "given by --reference")
     some = next(iter(results.values()))
-    optimum = some.problem.facts(next(iter(setups.values())).federation).optimum
-    if optimum is not None:
+    try:
+        optimum = some.problem.facts(next(iter(setups.values())).federation).optimum
+    except (ArithmeticError, np.linalg.LinAlgError):  # data that overflow: the runs have said so
+        optimum = None
+    if optimum is not None and np.isfinite(optimum):
         return Reference(optimum, "the known optimum")
     found = {name: _objectives(result) for name, result in results.items()}
     best = {name: float(values[np.isfinite(values)].min()) for name, values in found.items() if np.isfinite(values).any()}

@@ -42,6 +42,8 @@ def run(target: str, out: Path | None, as_json: bool, **options: Any) -> None:
         print_json({**facts_of(result), "out": str(folder)})
     else:
         click.echo(f"{result.summary()}\nsaved      {folder}")
+    if path is not None and path.is_dir() and options["rounds"] is None:
+        return  # nothing was run
     if not result.status.ok:
         note(f"{result.status.message} The run is saved in {folder}.")
     sys.exit(exit_code(result.status.code))

@@ -55,7 +55,6 @@ def test_p5_holds_on_random_instances(seed: int, share: float, sigma: float) -> 
     assert left <= right * (1 + TINY) + TINY
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("p", [1.0, 0.5, 0.25, UNEQUAL])
 @pytest.mark.parametrize("sigma", [0.0, 1.0])
 def test_p5_on_the_full_bed(sigma: float, p: float | str) -> None:

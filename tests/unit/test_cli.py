@@ -223,6 +223,7 @@ def test_divergence_is_saved_and_exits_1() -> None:
     assert "not finite" in done.stderr
     assert "The run is saved in here" in done.stderr
     assert load("here").status.code == "diverged"
+    assert "diverged" in fedmm("run", "here").stdout  # to look at it is no failure
     said = json.loads(fedmm("run", "least-squares", "--method", "fedavg:step=1e200", "--json", code=1).stdout)
     assert said["status"] == "diverged"
 

@@ -75,10 +75,9 @@ def test_a_refused_method_stops_a_comparison_before_it_begins() -> None:
 
 
 def test_a_comparison_in_which_nothing_works_still_reports() -> None:
-    words = ("least-squares", "--methods", "fedmm:step=1e308", "--data", "huge", "--out", "here")
-    Path("huge").write_text("".join(f"{i}e300 1:{i + 1}e200 2:1e200\n" for i in range(1, 6)))
-    words = tuple(word.replace("huge", "./huge") for word in words)
-    done = fedmm("compare", *words, "--clients", "2", "--rounds", "3", code=1)
+    Path("huge").write_text("".join(f"{i}e300 1:{i + 1}e200 2:1e200\n" for i in range(1, 6)))  # squares overflow
+    words = ("least-squares", "--methods", "fedmm", "--data", "./huge", "--clients", "2", "--out", "here")
+    done = fedmm("compare", *words, code=1)
     assert "W* = nan, no method reached a finite value" in done.stdout
     assert load("here/1-fedmm").status.code in ("diverged", "failed")
 
