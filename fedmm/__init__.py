@@ -13,7 +13,7 @@ from fedmm.aggregators import Mean
 from fedmm.algorithms import MM, FedAvg, FedMM, FedPM, FedSGD, Naive, StochasticMM
 from fedmm.channels import Chain, Dither, Identity, Mask, RandK, TopK
 from fedmm.composition import Composition
-from fedmm.errors import CompositionError, DataError, FedmmError, SpecError
+from fedmm.errors import CompositionError, DataError, FedmmError, ReproductionWarning, SpecError
 from fedmm.executors import Batched, InProcess
 from fedmm.federation import Federation, Samples
 from fedmm.metrics import Field, Objective, UpdateSizes
@@ -62,6 +62,7 @@ __all__ = [
     "Problem",
     "Promise",
     "RandK",
+    "ReproductionWarning",
     "Result",
     "RunError",
     "Samples",

@@ -110,7 +110,7 @@ def fedmm_bound(composition: Composition, batch: int | None, start: str, *, exac
         return Promise(step=gamma, formula=P5_FORMULA, missing=f"oracle_variance of {composition.problem.name} is unknown")
     gap = start_gap(composition)
     if gap is None:
-        return Promise(step=gamma, formula=P5_FORMULA, missing=f"W* of {composition.problem.name} is unknown, and so is a lower bound")
+        return Promise(gamma, P5_FORMULA, missing=f"W* of {composition.problem.name} is unknown, and so is a lower bound")
     G_0 = 0.0 if omega_p == 0 or exact else start_drift(composition, start)
     transient = p5_rhs(1, gamma, gap, v_min, L_W, omega_p, G_0)
     floor = p5_rhs(1, gamma, 0.0, v_min, L_W, omega_p, 0.0, sigma_mu2)
@@ -132,7 +132,7 @@ def stochastic_mm_bound(composition: Composition, batch: int | None) -> Promise:
     if sigma_mu2 is None:
         return Promise(step=gamma, formula=P4_FORMULA, missing=f"oracle_variance of {composition.problem.name} is unknown")
     if gap is None:
-        return Promise(step=gamma, formula=P4_FORMULA, missing=f"W* of {composition.problem.name} is unknown, and so is a lower bound")
+        return Promise(gamma, P4_FORMULA, missing=f"W* of {composition.problem.name} is unknown, and so is a lower bound")
     factor = gamma * (facts.v_min - gamma * facts.composite_smoothness / 2)
     floor = facts.composite_smoothness * sigma_mu2 * gamma**2 / 2
     return Promise(

@@ -31,6 +31,7 @@ KINDS: dict[str, str] = {
     "data": "fedmm.federation:Source",
     "partition": "fedmm.federation:Partition",
     "executor": "fedmm.executors.base:Executor",
+    "metric": "fedmm.metrics:Metric",
 }
 """The abstract base of each kind, by address: naming a base must not import it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["CompositionError", "DataError", "FedmmError", "SpecError", "suggest"]
+__all__ = ["CompositionError", "DataError", "FedmmError", "ReproductionWarning", "SpecError", "suggest"]
 
 
 class FedmmError(Exception):
@@ -22,6 +22,10 @@ class SpecError(FedmmError, ValueError):
 
 class CompositionError(FedmmError, ValueError):
     """A legal set of parts that must not be composed; the message says which fact is missing and what to do."""
+
+
+class ReproductionWarning(UserWarning):
+    """A saved run can be used, but not repeated bit for bit: other versions, other threads, or parts that are not here."""
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

@@ -20,7 +20,7 @@ from fedmm.arrays import Array, norm2
 from fedmm.executors.base import Fleet
 from fedmm.problem import Problem
 
-__all__ = ["Field", "Metric", "Objective", "Snapshot", "UpdateSizes", "objective_of"]
+__all__ = ["CATALOG", "Field", "Metric", "Objective", "Snapshot", "UpdateSizes", "objective_of"]
 
 
 class Snapshot(NamedTuple):
@@ -59,8 +59,11 @@ class Metric(ABC):
     name: ClassVar[str]
     """Its name; by convention that of its first column."""
 
+    columns: ClassVar[tuple[str, ...]]
+    """The columns of the trace it fills."""
+
     every: int
-    """Measured in rounds 0, every, 2 every, ... and in the last."""
+    """Measured in rounds 0, every, 2 every, ... and where a run ends."""
 
     @abstractmethod
     def measure(self, snapshot: Snapshot) -> Mapping[str, float]:
@@ -93,6 +96,7 @@ class Objective(Metric):
 
     every: int = 1
     name: ClassVar[str] = "objective"
+    columns: ClassVar[tuple[str, ...]] = ("objective",)
 
     def measure(self, snapshot: Snapshot) -> Mapping[str, float]:
         return {"objective": objective_of(snapshot.problem, snapshot.fleet, snapshot.weights, snapshot.theta)}
@@ -127,6 +131,7 @@ class UpdateSizes(Metric):
 
     every: int = 1
     name: ClassVar[str] = "update-sizes"
+    columns: ClassVar[tuple[str, ...]] = ("parameter_step", "surrogate_step")
 
     def measure(self, snapshot: Snapshot) -> Mapping[str, float]:
         if snapshot.previous is None or snapshot.theta_previous is None:
@@ -153,9 +158,14 @@ class Field(Metric):
 
     every: int = 1
     name: ClassVar[str] = "field"
+    columns: ClassVar[tuple[str, ...]] = ("field",)
 
     def measure(self, snapshot: Snapshot) -> Mapping[str, float]:
         s = snapshot.algorithm.surrogate(snapshot.server)
         if s is None:
             s = snapshot.problem.lift(snapshot.theta)  # type: ignore[attr-defined]
         return {"field": float(norm2(mean_statistic(snapshot, snapshot.theta) - s))}
+
+
+CATALOG: tuple[type[Metric], ...] = (Objective, UpdateSizes, Field)
+"""Every metric of the library; recipes and `fedmm list` read it."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, fields
+
+import numpy as np
 
 from fedmm.aggregators.base import Aggregator
 from fedmm.algorithm import Algorithm
@@ -44,8 +47,14 @@ class Parts:
         """
         for item in fields(self):
             mine, theirs = getattr(self, item.name), getattr(other, item.name)
-            if repr(mine) != repr(theirs):
+            if _in_full(mine) != _in_full(theirs):
                 raise CompositionError(
                     f"A continued run needs the same {item.name}: the saved run has {theirs!r}, this one {mine!r}; "
                     "use the saved one, or start anew from theta0=result.theta."
                 )
+
+
+def _in_full(part: object) -> str:
+    """The printed form with every digit of every array."""
+    with np.printoptions(threshold=sys.maxsize, floatmode="unique"):
+        return repr(part)

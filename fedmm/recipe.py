@@ -15,7 +15,8 @@ Only `problem`, `method` and `data.origin` are needed in a recipe written by han
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -28,10 +29,10 @@ from fedmm.arrays import Array, is_sparse, is_torch, leaves, to_numpy
 from fedmm.build import federation_from
 from fedmm.channels import Identity
 from fedmm.environment import environment
-from fedmm.errors import DataError, SpecError, suggest
+from fedmm.errors import DataError, ReproductionWarning, SpecError, suggest
 from fedmm.executors import Executor, InProcess
 from fedmm.federation import Federation, digest_of
-from fedmm.metrics import Field, Metric, Objective, UpdateSizes
+from fedmm.metrics import Metric, Objective
 from fedmm.participation import Full
 from fedmm.parts import Parts
 from fedmm.spec import build, describe
@@ -47,7 +48,6 @@ START = "start"
 LIBRARIES = ("numpy", "torch", "array_api_strict")
 """Array libraries a recipe may name."""
 
-METRICS: dict[str, type[Metric]] = {metric.name: metric for metric in (Objective, UpdateSizes, Field)}
 
 DEFAULTS: dict[str, Any] = {
     "channel": Identity(),
@@ -119,7 +119,7 @@ class Recipe:
             "aggregator": describe(parts.aggregator),
             "participation": describe(parts.participation),
             "executor": describe(self.executor),
-            "metrics": [{"name": metric.name, "every": metric.every} for metric in self.metrics],
+            "metrics": [describe(metric) for metric in self.metrics],
             "data": dict(self.data),
             "arrays": dict(self.arrays),
             "environment": dict(self.environment),
@@ -150,16 +150,7 @@ class Recipe:
 
 
 def recipe_of(result: Result) -> Recipe:
-    """The recipe that repeats `result`.
-
-    Raises
-    ------
-    SpecError
-        If a metric is not one of the library's.
-    """
-    for metric in result.metrics:
-        if METRICS.get(metric.name) is not type(metric):
-            raise SpecError(f"The metric {metric.name!r} cannot be written to a recipe; save without it.")
+    """The recipe that repeats `result`."""
     federation = result.federation
     data: dict[str, Any] = {"digest": result.digest}
     if federation is not None:
@@ -230,7 +221,7 @@ def read_recipe(path: Path, arrays: Mapping[str, np.ndarray] | None = None) -> R
         parts,
         rounds,
         part("executor"),
-        tuple(_metric(entry) for entry in _typed(table, "metrics", list, [{"name": "objective"}])),
+        tuple(_metrics(_typed(table, "metrics", list, [{"name": "objective"}]))),
         _typed(table, "theta0", str, START),
         _typed(table, "data", dict, {}),
         _typed(table, "arrays", dict, {}),
@@ -290,11 +281,13 @@ def library_of(x: Array) -> dict[str, str]:
     }
 
 
-def _metric(entry: Any) -> Metric:
-    name = entry.get("name") if isinstance(entry, dict) else entry
-    if name not in METRICS:
-        raise SpecError(f"Unknown metric {name!r} in the recipe.{suggest(str(name), METRICS)}")
-    return METRICS[name](every=entry.get("every", 1))  # type: ignore[call-arg]
+def _metrics(entries: Sequence[Any]) -> Iterator[Metric]:
+    """The metrics, without those that nobody enrolled: a run loads without them."""
+    for entry in entries:
+        try:
+            yield build("metric", entry)
+        except SpecError as error:
+            warnings.warn(f"{error} The run goes on without this metric.", ReproductionWarning, stacklevel=2)
 
 
 def _typed(table: Mapping[str, Any], key: str, kind: type, default: Any) -> Any:

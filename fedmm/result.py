@@ -70,6 +70,8 @@ class Result:
         The server's state and every client's memory, for going on.
     theta0 : array (d,)
         The start.
+    sampling : object
+        The state of the participation, for going on; None for schemes without one.
     environment : mapping of str to str
         Versions and BLAS threads of a loaded result, on which bit-for-bit repetition depends; empty for a run of this process.
     data_digest : str
@@ -89,6 +91,7 @@ class Result:
     server: Any
     memories: Mapping[int, Any]
     theta0: Array
+    sampling: Any = None
     environment: Mapping[str, str] = field(default_factory=dict)
     data_digest: str = ""
     executor: Executor | None = None

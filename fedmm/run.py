@@ -42,7 +42,7 @@ class Run:
         metrics: tuple[Metric, ...],
         resume: Result | None,
     ) -> None:
-        self.parts, self.composition, self.metrics = parts, composition, metrics
+        self.parts, self.composition, self.metrics, self.executor = parts, composition, metrics, executor
         self.federation = composition.federation
         self.problem = composition.problem
         self.algorithm = parts.algorithm.settle(composition)
@@ -56,22 +56,26 @@ class Run:
             self.server = resume.server
             self.fleet.restore(resume.memories)
             opened = not self.algorithm.opening(self.server)  # otherwise round 0 was never done: it is done now
-            self.rows = [dict(row) for row in resume.trace.rows] if opened else []
+            self.rows = _as_if_unbroken(resume) if opened else []
+            self.sampling = resume.sampling if opened else self.sampling
+        self.previous: Any = None
         self.theta = self.algorithm.solution(self.problem, self.server)
+        self.theta_previous: Any = None
 
     def go(self, rounds: int, rules: tuple[StopRule, ...], callbacks: tuple[Callback, ...], progress: bool) -> Result:
         """Run so many (more) rounds."""
         with np.errstate(all="ignore"), _interruptible() as interrupted:
-            status = self._open(callbacks, rounds) if not self.rows else None
+            status = self._open(callbacks) if not self.rows else None
             done = int(self.rows[-1]["round"])
             last = done + rounds
             with _bar(progress, done, last) as show:
                 while status is None and done < last:
                     done += 1
-                    status = self._round(done, done == last, callbacks)
+                    status = self._round(done, callbacks)
                     if status is None:
                         show(self.rows[-1])
                         status = self._ended(rules, done, last, interrupted())
+            self._measure(self.rows[-1], ending=True)
         return self._result(status or Status("completed", f"All {last} rounds done."))
 
     def _ended(self, rules: tuple[StopRule, ...], done: int, last: int, interrupted: bool) -> Status | None:
@@ -83,7 +87,7 @@ class Run:
             return Status("interrupted", f"Interrupted after round {done} of {last}; resume to go on.")
         return None
 
-    def _open(self, callbacks: tuple[Callback, ...], rounds: int) -> Status | None:
+    def _open(self, callbacks: tuple[Callback, ...]) -> Status | None:
         """Round 0: the openings, in which everyone replies exactly, and the first row of the trace."""
         row: dict[str, float] = {"round": 0, "exchanges": 0, "seconds": 0.0, "bits_up": 0, "bits_down": 0, "clients": 0}
         everyone = Full().draw(self.federation.weights, 0, None, Key(self.parts.seed))
@@ -91,19 +95,20 @@ class Run:
         while status is None and self.algorithm.opening(self.server):
             status = self._exchange(everyone, row, exact=True)
         if status is None:
-            self._measure(row, None, None, callbacks, final=rounds == 0)
+            self._observe(row, callbacks)
         self.rows.append(row)
         return status
 
-    def _round(self, t: int, final: bool, callbacks: tuple[Callback, ...]) -> Status | None:
+    def _round(self, t: int, callbacks: tuple[Callback, ...]) -> Status | None:
         row = {name: self.rows[-1][name] for name in ("exchanges", "seconds", "bits_up", "bits_down")}
         row = {"round": t, **row, "clients": 0}
-        previous, theta_previous = self.server, self.theta
+        before = self.server, self.theta
         key = Key(self.parts.seed, t).fold("cohort")
         cohort = self.parts.participation.draw(self.federation.weights, t, self.sampling, key)
         status = self._exchange(cohort, row)
         if status is None:
-            self._measure(row, previous, theta_previous, callbacks, final)
+            self.previous, self.theta_previous = before
+            self._observe(row, callbacks)
             self.rows.append(row)
         return status
 
@@ -145,26 +150,30 @@ class Run:
         row["clients"] = len(done.merged)
         return None
 
-    def _measure(
-        self, row: dict[str, float], previous: Any, theta_previous: Any, callbacks: tuple[Callback, ...], final: bool
-    ) -> None:
-        t = int(row["round"])
+    def _observe(self, row: dict[str, float], callbacks: tuple[Callback, ...]) -> None:
+        snapshot = self._measure(row)
+        for callback in callbacks:
+            callback(snapshot, row)
+
+    def _measure(self, row: dict[str, float], ending: bool = False) -> Snapshot:
+        """Fill the columns of the metrics that are due; where the run ends, of all that are missing."""
         snapshot = Snapshot(
-            t,
+            int(row["round"]),
             self.problem,
             self.algorithm,
             self.federation.weights,
             self.fleet,
             self.server,
-            previous,
+            self.previous,
             self.theta,
-            theta_previous,
+            self.theta_previous,
         )
         for metric in self.metrics:
-            if final or t % metric.every == 0:
+            if not row.keys().isdisjoint(metric.columns):
+                continue
+            if ending or snapshot.round % metric.every == 0:
                 row.update(metric.measure(snapshot))
-        for callback in callbacks:
-            callback(snapshot, row)
+        return snapshot
 
     def _result(self, status: Status) -> Result:
         return Result(
@@ -177,7 +186,20 @@ class Run:
             server=self.server,
             memories=self.fleet.memories(),
             theta0=self.composition.theta0,
+            sampling=self.sampling,
+            executor=self.executor,
+            metrics=self.metrics,
         )
+
+
+def _as_if_unbroken(resume: Result) -> list[dict[str, float]]:
+    """The rows of a run that is going on, without what was measured only because it ended there."""
+    rows = [dict(row) for row in resume.trace.rows]
+    for metric in resume.metrics:
+        if rows[-1]["round"] % metric.every:
+            for column in metric.columns:
+                rows[-1].pop(column, None)
+    return rows
 
 
 @contextmanager

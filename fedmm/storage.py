@@ -27,7 +27,7 @@ import numpy as np
 
 from fedmm.arrays import Array, leaves, to_numpy
 from fedmm.environment import differences, environment
-from fedmm.errors import DataError, SpecError
+from fedmm.errors import DataError, ReproductionWarning, SpecError
 from fedmm.federation import Federation
 from fedmm.recipe import Recipe, library_of, placer, read_recipe, recipe_of, with_arrays
 from fedmm.result import Result, Status
@@ -49,10 +49,6 @@ __all__ = [
 FORMAT = 1
 MANIFEST = "manifest.json"
 REQUIRED = ("recipe.toml", "trace.csv", "theta.safetensors", "state.safetensors")
-
-
-class ReproductionWarning(UserWarning):
-    """A saved run can be used, but not repeated bit for bit: other versions, other threads, or data that are not here."""
 
 
 def is_run(folder: Path) -> bool:
@@ -172,7 +168,7 @@ def load(folder: str | Path, federation: Federation | None = None) -> Result:
     warn_of_differences(recipe.environment)
     arrays_of = recipe.arrays if federation is None else library_of(next(leaf for _, leaf in leaves(federation[0])))
     place = placer({key: value for key, value in arrays_of.items() if key != "dtype"})  # a state keeps its dtypes
-    server, memories = _state(notes, arrays, place)
+    server, memories, sampling = _state(notes, arrays, place)
     return Result(
         theta=place(_read_tensors(folder / "theta.safetensors")[0]["theta"]),
         status=Status(**notes["status"]),
@@ -183,6 +179,7 @@ def load(folder: str | Path, federation: Federation | None = None) -> Result:
         server=server,
         memories=memories,
         theta0=place(arrays["theta0"]),
+        sampling=sampling,
         environment=recipe.environment,
         data_digest=digest,
         executor=recipe.executor,
@@ -255,6 +252,7 @@ def _write(result: Result, recipe: Recipe, folder: Path) -> None:
         shapes.setdefault(json.dumps(flatten(memory, f"memory.{client}", table)), []).append(client)
     notes = {
         "server": flatten(result.server, "server", table),
+        "sampling": flatten(result.sampling, "sampling", table),
         "memories": [[json.loads(structure), clients] for structure, clients in shapes.items()],
         "problem": describe(result.problem),
         "status": {"code": result.status.code, "message": result.status.message},
@@ -344,13 +342,14 @@ def _read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 def _state(
     notes: Mapping[str, Any], arrays: Mapping[str, np.ndarray], place: Callable[[np.ndarray], Array]
-) -> tuple[Any, dict[int, Any]]:
+) -> tuple[Any, dict[int, Any], Any]:
     memories = {
         client: unflatten(structure, f"memory.{client}", arrays, place)
         for structure, clients in notes["memories"]
         for client in clients
     }
-    return unflatten(notes["server"], "server", arrays, place), dict(sorted(memories.items()))
+    server, sampling = (unflatten(notes[name], name, arrays, place) for name in ("server", "sampling"))
+    return server, dict(sorted(memories.items())), sampling
 
 
 def _rebuilt(recipe: Recipe, digest: str) -> Federation | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -10,7 +9,7 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +38,6 @@ from fedmm import (
 from fedmm.arrays import leaves, map_leaves
 from fedmm.build import federation as named
 from fedmm.recipe import read_recipe
-from fedmm.state import flatten, unflatten
 from fedmm.storage import ReproductionWarning, save
 from problems import Dictionary, LeastSquares, Logistic, Quad, Quadratic, Transport
 
@@ -366,69 +364,24 @@ def test_a_killed_save_leaves_nothing_half_written_that_loads(tmp_path: Path) ->
             load(str(half))
 
 
-class Inner(NamedTuple):
-    V: np.ndarray
-    count: int
-    warm: Any = None
+class Unenrolled(Objective):
+    """A metric of somebody's own that is in no catalog."""
+
+    name = "unenrolled"
+    columns = ("twice",)
+
+    def measure(self, snapshot: Any) -> dict[str, float]:
+        return {"twice": 2.0 * super().measure(snapshot)["objective"]}
 
 
-class Outer(NamedTuple):
-    inner: Inner
-    flag: bool
-    gamma: float
-
-
-def test_states_come_back_with_types_and_memory_order() -> None:
-    tree = Outer(Inner(np.asfortranarray(RNG.standard_normal((3, 4))), 2), True, 0.1)
-    table: dict[str, np.ndarray] = {}
-    structure = json.loads(json.dumps(flatten(tree, "server", table)))
-    assert sorted(table) == ["server.flag", "server.gamma", "server.inner.V", "server.inner.count"]
-    back = unflatten(structure, "server", table, lambda x: x)
-    assert same(back, tree)
-    assert type(back.inner) is Inner
-    assert back.inner.V.flags.f_contiguous
-    assert not back.inner.V.flags.c_contiguous
-    assert type(back.flag) is bool
-    assert back.inner.warm is None
-
-
-def test_a_structure_imports_nothing_and_must_fit() -> None:
-    with pytest.raises(DataError, match="does not know"):
-        unflatten({"type": "antigravity:Fly", "fields": {}}, "server", {}, lambda x: x)
-    with pytest.raises(DataError, match="does not know"):
-        unflatten({"type": "os:system", "fields": {}}, "server", {}, lambda x: x)
-    with pytest.raises(DataError, match="there is none"):
-        unflatten("array", "server", {}, lambda x: x)
-    with pytest.raises(SpecError, match="cannot be saved"):
-        flatten({"a": 1}, "server", {})
-    assert "antigravity" not in sys.modules
-
-
-@pytest.mark.parametrize(
-    ("text", "error", "words"),
-    [
-        ("rounds = ", DataError, "unreadable"),
-        ("[problem]\nname = 'quadratic'", SpecError, "entry 'method'"),
-        ("[problem]\nname='quadratc'\n[method]\nname='mm'\n[data]", SpecError, "Did you mean 'quadratic'"),
-        ("round = 3", SpecError, "Did you mean 'rounds'"),
-        ("rounds = 'x'\n[problem]\nname='quadratic'\n[method]\nname='mm'\n[data]", SpecError, "type int"),
-        ("rounds = -1\n[problem]\nname='quadratic'\n[method]\nname='mm'\n[data]", SpecError, "rounds >= 0"),
-    ],
-)
-def test_a_bad_recipe_is_one_sentence(text: str, error: type[Exception], words: str, tmp_path: Path) -> None:
-    (tmp_path / "recipe.toml").write_text(text)
-    with pytest.raises(error, match=words):
-        read_recipe(tmp_path / "recipe.toml")
-
-
-def test_a_result_whose_metric_has_no_name_in_recipes_is_refused_before_writing(tmp_path: Path) -> None:
-    class Mine(Objective):
-        name = "mine"
-
-    result = replace(run("quadratic-fedmm"), metrics=(Mine(),))
-    with pytest.raises(SpecError, match="metric 'mine'"):
-        result.save(tmp_path / "run")
-    assert not any(tmp_path.iterdir())
+def test_a_metric_that_is_not_enrolled_warns_at_loading_and_keeps_its_column(tmp_path: Path) -> None:
+    factory, problem, method, options = RUNS["quadratic-fedmm"]
+    result = solve(problem, factory(), method, rounds=2, metrics=(Objective(), Unenrolled()), **options)
+    folder = result.save(tmp_path / "run")
+    with pytest.warns(ReproductionWarning, match="Unknown metric 'unenrolled'"):
+        back = load(str(folder), result.federation)
+    assert back.metrics == (Objective(),)
+    assert back.trace["twice"].tolist() == (2 * back.trace["objective"]).tolist()
 
 
 def test_memories_stay_apart(tmp_path: Path) -> None:
