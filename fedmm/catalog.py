@@ -115,9 +115,7 @@ def _load(point: EntryPoint) -> tuple[type, ...]:
     try:
         classes = point.load()
     except Exception as error:
-        warnings.warn(
-            f"{where} cannot be imported: {type(error).__name__}: {error}; its parts are left out.", stacklevel=2
-        )
+        warnings.warn(f"{where} cannot be imported: {type(error).__name__}: {error}; its parts are left out.", stacklevel=2)
         return ()
     if not isinstance(classes, (tuple, list)):
         warnings.warn(f"{where} should be a tuple of classes, got {type(classes).__name__}; left out.", stacklevel=2)

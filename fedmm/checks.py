@@ -66,9 +66,7 @@ def check_array(x: Array, name: str) -> None:
     try:
         xp = namespace(values)
     except TypeError as error:
-        raise DataError(
-            f"Expected arrays for {name}, got {type(values).__name__}; convert it with numpy.asarray."
-        ) from error
+        raise DataError(f"Expected arrays for {name}, got {type(values).__name__}; convert it with numpy.asarray.") from error
     if isinstance(values, (np.generic, int, float)):
         raise DataError(f"Expected arrays for {name}, got {type(values).__name__}; convert it with numpy.asarray.")
     if not xp.isdtype(values.dtype, ("real floating", "complex floating")):

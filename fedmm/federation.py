@@ -101,7 +101,8 @@ class Federation:
     origin : mapping or None
         The recipe that builds this federation again; None for arrays given in memory, which are recorded by digest.
     check : bool
-        Look at every client's arrays now (finite, not empty, one width). Turn off for a lazy sequence too long to walk.
+        Look at every client's arrays now (finite, not empty, one width). Turn off for a lazy sequence too long to walk;
+        problems then look at its first client only.
 
     Raises
     ------
@@ -174,9 +175,7 @@ class Federation:
         rows = np.concatenate(split)
         X, y = _take_rows(X, rows), None if y is None else _take_rows(y, rows)
         ends = np.cumsum([len(part) for part in split])
-        clients = [
-            Samples(X[a:b, :], None if y is None else y[a:b]) for a, b in zip([0, *ends[:-1]], ends, strict=True)
-        ]
+        clients = [Samples(X[a:b, :], None if y is None else y[a:b]) for a, b in zip([0, *ends[:-1]], ends, strict=True)]
         return cls(clients, weights, public=public, origin=origin, check=False)
 
     def __len__(self) -> int:
@@ -191,6 +190,10 @@ class Federation:
 
     def __repr__(self) -> str:
         return f"Federation({len(self)} clients, {self.origin or 'arrays in memory'})"
+
+    def looked_at(self) -> Iterator[tuple[int, Any]]:
+        """(number, data) of the clients whose data are checked before a run: all; of a lazy sequence the first only."""
+        return ((i, self._clients[i]) for i in range(len(self) if isinstance(self._clients, tuple) else 1))
 
     def sizes(self) -> list[int]:
         """The number of samples of each client."""
@@ -308,7 +311,5 @@ def _weights(weights: Sequence[float] | str, clients: Sequence[Any], normalize: 
     if normalize and total > 0:
         values = values / total
     elif abs(total - 1.0) > 1e-9:
-        raise DataError(
-            f"Expected weights summing to 1 over {n} clients, got {total:g}; pass normalize=True or fix the weights."
-        )
+        raise DataError(f"Expected weights summing to 1 over {n} clients, got {total:g}; pass normalize=True or fix the weights.")
     return tuple(float(w) for w in values)

@@ -36,7 +36,7 @@ def check_supervised(name: str, federation: Federation) -> None:
     DataError
         Naming the client.
     """
-    for i, data in enumerate(federation):
+    for i, data in federation.looked_at():
         X, y = data if isinstance(data, Samples) else (None, None)
         if X is None or y is None:
             raise DataError(f"{name} expects Samples(X, y) for client {i}, got {_kind(data)}; give both.")
@@ -56,7 +56,7 @@ def check_labels(name: str, federation: Federation) -> None:
     DataError
         Naming the client and the labels found.
     """
-    for i, data in enumerate(federation):
+    for i, data in federation.looked_at():
         if not bool(namespace(data.y).all(data.y * data.y == 1)):
             found = np.unique(to_numpy(data.y))
             shown = ", ".join(f"{label:g}" for label in found[:5]) + (", ..." if len(found) > 5 else "")

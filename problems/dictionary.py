@@ -123,7 +123,7 @@ class Dictionary(Problem):
         DataError
             If some client's data are not `Samples` with a dense 2-D X.
         """
-        for i, data in enumerate(federation):
+        for i, data in federation.looked_at():
             if not isinstance(data, Samples):
                 kind = type(data).__name__
                 raise DataError(f"dictionary expects Samples(X) for client {i}, got {kind}; write Samples(array).")

@@ -149,7 +149,7 @@ class Quadratic(Problem):
         DataError
             If a client's data are not a `Quad` with a symmetric A.
         """
-        for i, data in enumerate(federation):
+        for i, data in federation.looked_at():
             _check(i, data)
         if self.rho is None and (HasSurrogate in oracles or self.noise):
             return replace(self, rho=prox_gradient.largest_rho([_norm(data.A) for data in federation]))

@@ -269,7 +269,7 @@ def _public(federation: Federation, name: str) -> Array:
 
 def _checked(federation: Federation) -> Array:
     """Some client's X, once all are known to be dense samples."""
-    for i, data in enumerate(federation):
+    for i, data in federation.looked_at():
         if not isinstance(data, Samples):
             kind = type(data).__name__
             raise DataError(f"transport expects Samples(X) for client {i}, got {kind}; write Samples(array).")

@@ -110,8 +110,7 @@ class Dirichlet(Partition):
         y = to_numpy(samples.y)
         if not np.array_equal(y, np.round(y)):
             raise DataError(
-                "The partition 'dirichlet' needs labels that are whole numbers, y holds real values; "
-                "use 'iid' or 'contiguous'."
+                "The partition 'dirichlet' needs labels that are whole numbers, y holds real values; use 'iid' or 'contiguous'."
             )
         labels = [np.flatnonzero(y == label) for label in np.unique(y)]
         shares: list[np.ndarray] = []

@@ -141,9 +141,7 @@ def test_a_bundled_name_comes_before_a_file_of_that_name(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif("FEDMM_DATA" not in os.environ, reason="FEDMM_DATA is not set")
-@pytest.mark.parametrize(
-    ("name", "n", "rows", "d"), [("a9a", 80, 407, 123), ("w8a", 142, 350, 300), ("phishing", 100, 110, 68)]
-)
+@pytest.mark.parametrize(("name", "n", "rows", "d"), [("a9a", 80, 407, 123), ("w8a", 142, 350, 300), ("phishing", 100, 110, 68)])
 def test_the_shards_of_the_reference_optima(name, n, rows, d):
     made = federation(name, "contiguous:drop_remainder=true", clients=n)
     assert len(made) == n

@@ -122,9 +122,7 @@ def test_image_colors():
     assert X[y == 0].mean() > X[y == 7].mean() + 0.2  # the sky is lighter than the ground
 
 
-@pytest.mark.parametrize(
-    ("d", "L", "mu"), [(20, 1.0, 0.01), (2, 7.0, 0.5), (1, 3.0, 3.0), (5, 2.0, 2.0), (30, 1e3, 1e-3)]
-)
+@pytest.mark.parametrize(("d", "L", "mu"), [(20, 1.0, 0.01), (2, 7.0, 0.5), (1, 3.0, 3.0), (5, 2.0, 2.0), (30, 1e3, 1e-3)])
 @pytest.mark.parametrize("heterogeneity", [0.0, 2.5])
 def test_quadratics_have_the_prescribed_constants(d, L, mu, heterogeneity):
     made = SyntheticQuadratic(d, L, mu, heterogeneity).load(6, 1)

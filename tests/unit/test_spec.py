@@ -155,9 +155,7 @@ def test_arrays_are_recorded_by_digest_and_asked_for(everything):
     assert set(table["array"]) == {"sha256"}
     assert table["array"] == spec.describe(Everything(1, array=np.arange(3.0)))["array"]
     assert table["array"] != spec.describe(Everything(1, array=np.arange(3.0) + 1.0))["array"]
-    with pytest.raises(
-        SpecError, match=f"everything.array was an array given in memory .sha256 {table['array']['sha256']}"
-    ):
+    with pytest.raises(SpecError, match=f"everything.array was an array given in memory .sha256 {table['array']['sha256']}"):
         spec.build("data", table)
     with pytest.raises(SpecError, match="cannot be given as text"):
         spec.spell(part)
@@ -307,9 +305,7 @@ def parts_of(cls: type) -> st.SearchStrategy:
         if field.default is not MISSING:
             values = st.just(field.default) | values
         choices[field.name] = values
-    return (
-        st.fixed_dictionaries(choices).map(lambda given: constructed(cls, given)).filter(lambda part: part is not None)
-    )
+    return st.fixed_dictionaries(choices).map(lambda given: constructed(cls, given)).filter(lambda part: part is not None)
 
 
 def constructed(cls: type, given: dict) -> Any:
