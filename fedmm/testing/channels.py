@@ -14,10 +14,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from fedmm.arrays import Array, to_numpy
-from fedmm.channels.base import Channel
+from fedmm.channels.base import MANY, Channel
 from fedmm.channels.packing import payload, unpack
 from fedmm.keys import Key
-from fedmm.testing.support import binomial_alarm, check_frequencies, other_libraries
+from fedmm.testing.support import binomial_alarm, check_frequencies, enumerated, other_libraries
 
 __all__ = [
     "check_bits",
@@ -75,7 +75,7 @@ def check_expectation(channel: Channel, q: int) -> None:
         outcomes = channel.outcomes(x)
         if outcomes is None:
             continue
-        p, values = zip(*outcomes, strict=True)
+        p, values = zip(*enumerated(outcomes, MANY, str(channel)), strict=True)
         p, values = np.array(p), np.array(values)
         assert p.min() >= 0, f"{channel}: an outcome has probability {p.min()}"
         assert abs(p.sum() - 1) <= TINY * len(p), f"{channel}: the probabilities of the outcomes of {x} sum to {p.sum()!r}"
@@ -97,7 +97,7 @@ def check_draws(channel: Channel, q: int, alarm: float = 1e-9, draws: int = 2000
     """
     tested = [x for x in vectors(q) if channel.outcomes(x) is not None]
     for number, x in enumerate(tested):
-        values, p = _distinct(channel.outcomes(x) or iter(()))
+        values, p = _distinct(enumerated(channel.outcomes(x) or iter(()), MANY, str(channel)))
         keys = tuple(Key(number, round, 0, ("law",)) for round in range(draws))
         got = to_numpy(channel.decode(channel.encode(np.tile(x, (draws, 1)), keys)))
         scale = max(float(np.abs(values).max()), 1e-300)
@@ -242,9 +242,8 @@ def vectors(q: int) -> Iterator[np.ndarray]:
     yield rng.standard_normal(q) * 10.0 ** rng.integers(-6, 6, q)
 
 
-def _distinct(outcomes: Iterator[tuple[float, Array]]) -> tuple[np.ndarray, np.ndarray]:
+def _distinct(pairs: list[tuple[float, Array]]) -> tuple[np.ndarray, np.ndarray]:
     """(vectors, probabilities) with equal vectors merged: different randomness may decode to the same vector."""
-    pairs = list(outcomes)
     scale = max(max(float(np.abs(v).max()) for _, v in pairs), 1e-300)
     kept = np.empty((0, len(pairs[0][1])))
     p: list[float] = []

@@ -6,8 +6,8 @@ import pickle
 from math import prod
 
 from fedmm.keys import SERVER, Key
-from fedmm.participation.base import Participation
-from fedmm.testing.support import check_frequencies
+from fedmm.participation.base import MANY, Participation
+from fedmm.testing.support import check_frequencies, enumerated
 from fedmm.types import Cohort
 
 __all__ = ["check_cohorts", "check_inclusion", "check_outcomes", "check_participation"]
@@ -73,7 +73,7 @@ def check_outcomes(scheme: Participation, n: int, alarm: float = 1e-9, draws: in
     outcomes = scheme.outcomes(n)
     if outcomes is None:
         return
-    pairs = list(outcomes)
+    pairs = enumerated(outcomes, MANY, str(scheme))
     facts, law = scheme.facts(n), {clients: probability for probability, clients in pairs}
     assert len(law) == len(pairs), f"{scheme}: an outcome is listed twice"
     total = sum(law.values())

@@ -5,11 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
-__all__ = ["binomial_alarm", "check_frequencies", "other_libraries"]
+__all__ = ["binomial_alarm", "check_frequencies", "enumerated", "other_libraries"]
+
+
+def enumerated(outcomes: Iterator[Any], many: int, what: str) -> list[Any]:
+    """The outcomes as a list, refused where they are more than `many` rather than until the memory is full.
+
+    Raises
+    ------
+    AssertionError
+        If there are more.
+    """
+    found = list(islice(outcomes, many + 1))
+    assert len(found) <= many, f"{what}: outcomes lists more than {many}; let it return None where they are so many"
+    return found
 
 
 def check_frequencies(counts: Sequence[int], probabilities: Sequence[float], draws: int, alarm: float, what: str) -> None:

@@ -13,6 +13,7 @@ from fedmm.errors import SpecError
 from fedmm.keys import Key
 from fedmm.participation import Bernoulli, FixedSize, Full, Participation, ParticipationFacts
 from fedmm.testing.participation import check_cohorts, check_inclusion, check_outcomes
+from fedmm.testing.support import enumerated
 from fedmm.types import Cohort
 
 
@@ -131,3 +132,8 @@ def test_full_is_everyone() -> None:
     assert Bernoulli(1.0).facts(3).everyone
     assert FixedSize(3).facts(3).everyone
     assert not FixedSize(2).facts(3).everyone
+
+
+def test_the_law_refuses_outcomes_without_end() -> None:
+    with pytest.raises(AssertionError, match="outcomes lists more than 3"):
+        enumerated(iter(range(10**9)), 3, "endless")
