@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 __all__ = ["differences", "environment", "versions"]
 
@@ -23,15 +24,17 @@ def versions(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
 
 
 def environment() -> dict[str, str]:
-    """Python, packages, machine, and the libraries that do the linear algebra with their number of threads."""
+    """Python, packages, machine, and the libraries that do the linear algebra with their number of threads.
+
+    Other packages may have loaded a BLAS of their own by now: those that came with NumPy and SciPy count, and all of them only
+    where neither brought one (a system's BLAS).
+    """
     import scipy.linalg  # noqa: F401 (SciPy brings a BLAS of its own, which shows only once it is loaded)
     from threadpoolctl import threadpool_info
 
-    pools = sorted(
-        f"{pool['internal_api']} {pool.get('version') or '?'} x{pool['num_threads']}"
-        for pool in threadpool_info()
-        if pool["user_api"] == "blas"
-    )
+    loaded = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    ours = [pool for pool in loaded if {"numpy.libs", "scipy.libs", "numpy", "scipy"} & set(Path(pool["filepath"]).parts)]
+    pools = sorted(f"{pool['internal_api']} {pool.get('version') or '?'} x{pool['num_threads']}" for pool in ours or loaded)
     return {
         "python": platform.python_version(),
         **versions(),
@@ -41,9 +44,5 @@ def environment() -> dict[str, str]:
 
 
 def differences(then: dict[str, str], now: dict[str, str]) -> list[str]:
-    """What differs between two environments, one phrase each."""
-    return [
-        f"{name} was {then.get(name, 'absent')}, is {now.get(name, 'absent')}"
-        for name in dict.fromkeys([*then, *now])
-        if then.get(name) != now.get(name)
-    ]
+    """What differs between two environments, one phrase each. A package absent from one of them took no part in that run."""
+    return [f"{name} was {then[name]}, is {now[name]}" for name in then if name in now and then[name] != now[name]]
