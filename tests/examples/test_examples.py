@@ -95,6 +95,18 @@ def test_digits_patches_need_it_too(space: Any) -> None:
     assert naive > start + 0.2
 
 
+@pytest.mark.slow
+def test_the_orderings_hold_in_every_one_of_ten_runs(space: Any) -> None:
+    apart = space.experiment("synthetic, heterogeneous", runs=10, rounds=200, every=200)
+    ends = {name: curve.columns["objective"][:, -1] for name, curve in apart.items()}
+    assert (ends["naive"] > ends["FedMM"] + 0.5).all()
+    assert (ends["naive, no control variates"] > ends["FedMM"] + 0.5).all()
+    assert ends["FedMM"].mean() < ends["FedMM, no control variates"].mean()
+    alike = space.experiment("synthetic, homogeneous", runs=10, rounds=200, every=200)
+    ends = np.array([curve.columns["objective"][:, -1] for curve in alike.values()])
+    assert np.ptp(ends.mean(axis=1)) < 0.15
+
+
 def test_the_figure_is_drawn(space: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "new" / "figure.png"
     results = space.main(["--quick", "--out", str(path)])
