@@ -55,7 +55,7 @@ def exchange(
     outgoing = algorithm.broadcast(problem, server, cohort)
     delivered, bits_down = transmit(outgoing, Identity() if exact else downlink, None, cohort.key.fold("downlink"))
     model = algorithm.receive(problem, delivered)
-    total, replied, bits_up = None, [], 0
+    total, replied, bits_up, called = None, [], 0, len(cohort.tickets)
     failures: list[Failure] = []
     for reply in fleet.call(model, cohort, exact):
         if isinstance(reply, Failure):
@@ -72,7 +72,9 @@ def exchange(
     if failures and not participation.tolerates(cohort, failures):
         first = failures[0]
         raise ClientFailure(f"Client {first.ticket.client} failed in round {cohort.round}: {first.reason}")
+    if failures:  # the server sees the cohort of those who replied
+        cohort = cohort._replace(tickets=tuple(ticket for ticket in cohort.tickets if ticket.client in replied))
     nobody = total is None
     combined = Combined(algorithm.nothing(problem, server), ()) if nobody else aggregator.finish(total, cohort, replied)
     server = algorithm.server(problem, server, model, combined.value, cohort)
-    return Exchange(server, combined.merged, bits_up, bits_down * len(cohort.tickets))
+    return Exchange(server, combined.merged, bits_up, bits_down * called)

@@ -26,6 +26,7 @@ from fedmm import (
     FedSGD,
     Field,
     FixedSize,
+    Full,
     Identity,
     Mask,
     Naive,
@@ -41,6 +42,7 @@ from fedmm import (
 from fedmm.algorithms import CATALOG
 from fedmm.arrays import Array
 from fedmm.metrics import Snapshot
+from fedmm.participation import Participation
 from fedmm.problem import Problem
 from fedmm.testing.federations import sample_federation
 from fedmm.testing.runs import assert_same_run
@@ -154,6 +156,42 @@ def test_a_failing_client_is_named_and_nothing_is_lost(executor: Any) -> None:
     assert np.any(result.theta != 0)
     with pytest.raises(RunError, match="Client 2 failed in round 2"):
         run(FedSGD(step=0.01), Fragile(50.0), fragile_clients(), executor=executor)
+
+
+@dataclass(frozen=True)
+class Tolerant(Participation):
+    """Everyone is asked; a round goes on without those who fail."""
+
+    name: ClassVar[str] = "tolerant"
+
+    def draw(self, weights: Any, round: int, state: Any, key: Any) -> Any:
+        return Full().draw(weights, round, state, key)
+
+    def facts(self, n: int) -> Any:
+        return Full().facts(n)
+
+    def tolerates(self, cohort: Any, failures: Any) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("executor", [None, Batched()], ids=str)
+def test_a_participation_may_go_on_without_those_who_fail(executor: Any) -> None:
+    federation = fragile_clients()
+    others = Federation([data for i, data in enumerate(federation) if i != 2])
+    result = run(FedAvg(step=0.01), Fragile(50.0), federation, executor=executor, participation=Tolerant(), rounds=1)
+    begun = result.theta
+    result = run(
+        FedAvg(step=0.01), Fragile(50.0), federation, executor=executor, participation=Tolerant(), rounds=1, resume=result
+    )
+    want = run(FedAvg(step=0.01), Fragile(50.0), others, begun, rounds=1)
+    np.testing.assert_allclose(result.theta, want.theta, rtol=1e-12)
+    assert result.trace["clients"].tolist() == [0, len(federation), len(federation) - 1]
+
+
+def test_a_round_in_which_everyone_fails_is_an_empty_one() -> None:
+    result = run(FedSGD(step=0.01), Fragile(-1e9), fragile_clients(), participation=Tolerant(), rounds=3)
+    assert result.trace["clients"].tolist() == [0, len(REAL), 0, 0]
+    assert result.status.code == "completed"
 
 
 def test_programming_errors_propagate() -> None:
