@@ -1,4 +1,4 @@
-"""Federated optimization by surrogates: declare, check, solve, certify.
+"""Federated optimization by surrogates: declare, check, solve, see the result.
 
 >>> from fedmm import Federation, FedPM, solve
 >>> from problems import Logistic

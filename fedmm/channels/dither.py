@@ -46,7 +46,7 @@ class Wire(NamedTuple):
 
 @dataclass(frozen=True)
 class Dither(Channel):
-    r"""Signs, s random levels and one norm per block of m: unbiased, :math:`\omega \le \min(m/s^2, \sqrt m/s)`.
+    r"""Signs, s random levels and one norm per block of m: unbiased, :math:`\omega \le \min(m/s^2, \sqrt{m}/s)`.
 
     A block costs one norm at the width of the dtype; a coordinate a sign bit and :math:`\lceil\log_2(s+1)\rceil` bits.
 

@@ -15,7 +15,7 @@ __all__ = ["main"]
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="fedmm")
 def main() -> None:
-    """Federated optimization by surrogates: declare, check, solve, certify."""
+    """Federated optimization by surrogates: declare, check, solve, see the result."""
 
 
 for command in (run, compare, explain, list_parts, show_versions):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import click
@@ -75,7 +76,7 @@ def _about(cls: type) -> str:
         first = module if kind_of(cls) == "problem" and module else first
     for markup, plain in ((":math:", ""), ("`", ""), ("\\le ", "<= "), ("\\", "")):
         first = first.replace(markup, plain)
-    return first
+    return re.sub(r"sqrt\{(\w+)\}", r"sqrt(\1)", first)
 
 
 def _owners() -> dict[type, str]:

@@ -80,7 +80,7 @@ class Contiguous(Partition):
 
 @dataclass(frozen=True)
 class Dirichlet(Partition):
-    r"""Label skew: the samples of each label go to the clients in fractions drawn from :math:`\mathrm{Dir}(\alpha)`.
+    """Label skew: the samples of each label go to the clients in fractions drawn from Dirichlet(alpha).
 
     A draw that leaves a client empty is repeated, at most 100 times; the last one is then mended without further
     randomness: each empty client, in order, takes the last row of the client that has most (the first of them on ties).

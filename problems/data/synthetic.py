@@ -28,12 +28,12 @@ __all__ = ["SyntheticDictionary", "SyntheticQuadratic", "TestBed", "client_key"]
 
 @dataclass(frozen=True)
 class SyntheticQuadratic(Source):
-    r"""Quadratics :math:`f_i(\theta)=\tfrac12\theta^\top A_i\theta-b_i^\top\theta` with prescribed curvature.
+    r"""Quadratics with prescribed curvature and heterogeneity.
 
-    :math:`A_i=Q_i\,\mathrm{diag}(\lambda)\,Q_i^\top` with Q_i uniform among orthogonal matrices; the eigenvalues include
-    mu and L, the others are log-uniform between. The minimisers :math:`A_i^{-1}b_i=c+u_i` have mean c, a standard
-    Gaussian, and :math:`\tfrac1n\sum_i\|u_i\|^2=` heterogeneity squared (with one client: 0). The optimum of the federation is
-    :math:`(\sum_i A_i)^{-1}\sum_i b_i`.
+    :math:`f_i(\theta)=\tfrac12\theta^\top A_i\theta-b_i^\top\theta` and :math:`A_i=Q_i\,\mathrm{diag}(\lambda)\,Q_i^\top`
+    with Q_i uniform among orthogonal matrices; the eigenvalues include mu and L, the others are log-uniform between. The
+    minimisers :math:`A_i^{-1}b_i=c+u_i` have mean c, a standard Gaussian, and :math:`\tfrac1n\sum_i\|u_i\|^2=`
+    heterogeneity squared (with one client: 0). The optimum of the federation is :math:`(\sum_i A_i)^{-1}\sum_i b_i`.
 
     Parameters
     ----------
@@ -119,11 +119,11 @@ class TestBed(Source):
 
 @dataclass(frozen=True)
 class SyntheticDictionary(Source):
-    r"""Sparse mixtures of K unit-norm Gaussian atoms: :math:`z=D_0h+` noise.
+    r"""Sparse mixtures of K unit-norm Gaussian atoms, plus noise.
 
-    Homogeneous: every coefficient of every client is active with probability 0.3. Heterogeneous: a client has 3 atoms
-    of its own, drawn at random, all active in each of its samples. Active coefficients are 2 x Gaussian. Ten clients
-    unless said otherwise.
+    :math:`z=D_0h+` noise. Homogeneous: every coefficient of every client is active with probability 0.3. Heterogeneous:
+    a client has 3 atoms of its own, drawn at random, all active in each of its samples. Active coefficients are 2 x
+    Gaussian. Ten clients unless said otherwise.
 
     Parameters
     ----------
