@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
@@ -61,6 +61,8 @@ def federation(
         return loaded
     rule = _partition_of("iid" if partition is None else partition, clients)
     values = "samples" if weights is None else weights
+    if not isinstance(values, (str, Iterable)):
+        raise SpecError(f"Expected weights 'samples', 'uniform' or a sequence of numbers, got {weights!r}.")
     origin = {
         "data": spec.describe(source),
         "partition": spec.describe(rule),
@@ -81,6 +83,8 @@ def federation_from(origin: Mapping[str, Any]) -> Federation:
     DataError
         If a file is missing, or differs from the one recorded.
     """
+    if not isinstance(origin, Mapping):
+        raise SpecError(f"Expected the origin of the data as a table with a table [data.origin.data], got {origin!r}.")
     known = {"data", "partition", "clients", "weights", "seed"}
     for key in origin:
         if key not in known:
@@ -113,6 +117,8 @@ def source_of(data: str | Path) -> Source:
     sources = entries("data")
     if isinstance(data, str) and text.partition(":")[0].strip() in sources:
         return spec.parse("data", text)
+    if not text.strip():
+        raise SpecError(f"Expected the name of a data set or a file, got {text!r}. Known: {', '.join(sources)}.")
     path = Path(text).expanduser()
     shelf = {name: file for cls in sources.values() for name, file in cast(type[Source], cls).files().items()}
     if path.is_file():

@@ -184,7 +184,7 @@ _SYMBOLS = {
 def check_start(problem: Problem, federation: Federation, theta0: Array) -> None:
     """Whether `theta0` can start `problem`; raises DataError otherwise."""
     expected = problem.start(federation)
-    if not isinstance(theta0, type(expected)):
+    if type(theta0) is not type(expected):  # a masked array or a matrix computes otherwise
         raise DataError(f"Expected theta0 as {type(expected).__name__} like the data, got {type(theta0).__name__}; convert it.")
     if tuple(theta0.shape) != tuple(expected.shape):
         raise DataError(

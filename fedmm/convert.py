@@ -7,33 +7,26 @@ that understands it, in the order: none, one of the named choices, true or false
 from __future__ import annotations
 
 import re
-import types
 from collections.abc import Callable, Mapping
-from functools import cache
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin
 
 import numpy as np
 
+from fedmm.arguments import arms_of, is_tuple
 from fedmm.arrays import is_sparse, namespace
 from fedmm.catalog import entries, kind_of
 from fedmm.errors import SpecError, suggest
 from fedmm.federation import digest_of
 
-__all__ = ["admits_none", "annotations_of", "from_text", "from_value", "plain", "spelled", "split_top"]
+__all__ = ["admits_none", "from_text", "from_value", "plain", "spelled", "split_top"]
 
 _NOT = object()
 """What a reader returns for "not mine"; None is a value."""
 
 
-@cache
-def annotations_of(cls: type) -> Mapping[str, Any]:
-    """The evaluated annotation of every field of a dataclass."""
-    return types.MappingProxyType(get_type_hints(cls))
-
-
 def admits_none(annotation: Any) -> bool:
     """Whether None is among the values of the annotation."""
-    return type(None) in _arms(annotation)
+    return type(None) in arms_of(annotation)
 
 
 def split_top(text: str, separator: str | re.Pattern) -> list[str]:
@@ -72,7 +65,7 @@ def from_text(text: str, annotation: Any, where: str) -> Any:
     """
     text = text.strip()
     inside = _unwrapped(text)
-    arms = _arms(annotation)
+    arms = arms_of(annotation)
     for reader in (_read_none, _read_choice, _read_bool, _read_int, _read_float, _read_tuple, _read_part, _read_str):
         for arm in arms:
             value = reader(text, inside, arm, where)
@@ -89,7 +82,7 @@ def from_value(value: Any, annotation: Any, where: str) -> Any:
     SpecError
         If it fits no arm of the annotation, or is an array known only by its digest.
     """
-    arms = _arms(annotation)
+    arms = arms_of(annotation)
     if isinstance(value, Mapping) and set(value) == {"sha256"}:
         raise SpecError(f"{where} was an array given in memory (sha256 {value['sha256']}); give it again.")
     for arm in arms:
@@ -104,7 +97,7 @@ def from_value(value: Any, annotation: Any, where: str) -> Any:
     for arm in arms:
         if arm is float and type(value) is int:
             return float(value)
-        if _is_tuple(arm) and isinstance(value, (list, tuple)):
+        if is_tuple(arm) and isinstance(value, (list, tuple)):
             inner = _element_types(arm, len(value), where)
             return tuple(from_value(v, t, f"{where}[{i}]") for i, (v, t) in enumerate(zip(value, inner, strict=True)))
         kind = kind_of(arm)
@@ -168,12 +161,6 @@ def spelled(value: Any, where: str, spell: Callable[[Any], str]) -> str:
     raise SpecError(f"{where} holds a {type(value).__name__}, which cannot be given as text.")
 
 
-def _arms(annotation: Any) -> tuple[Any, ...]:
-    if get_origin(annotation) in (Union, types.UnionType):
-        return tuple(arm for part in get_args(annotation) for arm in _arms(part))
-    return (type(None),) if annotation is None else (annotation,)
-
-
 def _unwrapped(text: str) -> str | None:
     """What is inside one pair of parentheses around all of `text`; None if there is no such pair."""
     if not (text.startswith("(") and text.endswith(")")):
@@ -216,7 +203,7 @@ def _read_float(text: str, inside: str | None, arm: Any, where: str) -> Any:
 
 
 def _read_tuple(text: str, inside: str | None, arm: Any, where: str) -> Any:
-    if not _is_tuple(arm) or inside is None:
+    if not is_tuple(arm) or inside is None:
         return _NOT
     words = split_top(inside, ";")
     words = words if len(words) > 1 else split_top(inside, ",")
@@ -238,10 +225,6 @@ def _read_part(text: str, inside: str | None, arm: Any, where: str) -> Any:
 
 def _read_str(text: str, inside: str | None, arm: Any, where: str) -> Any:
     return (text if inside is None else inside) if arm is str else _NOT
-
-
-def _is_tuple(arm: Any) -> bool:
-    return arm is tuple or get_origin(arm) is tuple
 
 
 def _element_types(arm: Any, count: int, where: str) -> tuple[Any, ...]:
@@ -272,7 +255,7 @@ def _expected(arms: tuple[Any, ...]) -> str:
             words.append(f"a {kind} ({', '.join(entries(kind))})")
         elif get_origin(arm) is Literal:
             words.extend(repr(choice) for choice in get_args(arm))
-        elif _is_tuple(arm):
+        elif is_tuple(arm):
             words.append("a tuple such as (1;2)")
         else:
             words.append(names.get(arm, "an array, which only Python can give"))

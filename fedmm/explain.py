@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -55,13 +56,14 @@ def explain(composition: Composition, aggregator: Aggregator | None = None) -> E
     except CompositionError as error:
         refusal = str(error)
     rows = [*head, *_down(composition), *_up(composition), *_facts(composition)]
-    rows += [("replies", _weighting(composition, aggregator or Mean())), *_promise(composition.algorithm.promise(composition))]
+    aggregator = aggregator or Mean()
+    rows += [("replies", _weighting(composition, aggregator)), *_promise(_promised(composition, aggregator))]
     return Explanation(_table(rows), refusal)
 
 
 def _head(composition: Composition) -> Iterator[tuple[str, str]]:
-    algorithm = composition.algorithm
-    yield "problem", part_in_words(composition.problem) + (f", with g = {g}" if (g := composition.problem.penalized) else "")
+    algorithm, penalty = composition.algorithm, composition.problem.penalized
+    yield "problem", _rounded(part_in_words(composition.problem)) + (f", with g = {penalty}" if penalty else "")
     yield "data", federation_in_words(composition.federation)
     yield "method", f"{part_in_words(algorithm)} (calls {', '.join(oracle.__name__ for oracle in algorithm.requires)})"
 
@@ -125,6 +127,15 @@ def _weighting(composition: Composition, aggregator: Aggregator) -> str:
     return "sum of w_i u_i over the cohort, divided by its sum of w_i: a ratio, normalised over those who replied"
 
 
+def _promised(composition: Composition, aggregator: Aggregator) -> Promise:
+    """The method's promise, which is for replies averaged as the method declares."""
+    algorithm, settled = composition.algorithm, aggregator.settle(composition.algorithm.averages)
+    alike = composition.sampling.everyone and isinstance(settled, Mean)  # then both averages are the same
+    if alike or settled == Mean(algorithm.averages):
+        return algorithm.promise(composition)
+    return Promise(missing=f"the bound of {algorithm.name} is for a mean of {algorithm.averages}; leave out the aggregator")
+
+
 def _promise(promise: Promise) -> Iterator[tuple[str, str]]:
     yield "step", "no largest step is known" if promise.step is None else f"theory admits up to {promise.step:.6g}"
     if promise.missing is not None:
@@ -139,6 +150,11 @@ def _promise(promise: Promise) -> Iterator[tuple[str, str]]:
 
 def _number(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.6g}"
+
+
+def _rounded(text: str) -> str:
+    """Constants computed from data, to six digits."""
+    return re.sub(r"\d+\.\d{7,}(e[+-]?\d+)?", lambda found: f"{float(found[0]):.6g}", text)
 
 
 def _table(rows: Iterable[tuple[str, str]]) -> str:

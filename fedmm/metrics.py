@@ -16,7 +16,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from fedmm.algorithm import Algorithm
+from fedmm.arguments import check_fields
 from fedmm.arrays import Array, norm2
+from fedmm.errors import SpecError
 from fedmm.executors.base import Fleet
 from fedmm.problem import Problem
 
@@ -70,6 +72,13 @@ class Metric(ABC):
         """Columns of the trace and their values now."""
 
 
+def check_every(metric: Metric) -> None:
+    """Hold the fields of a metric against their annotations, and `every` against 1; raises SpecError."""
+    check_fields(metric)
+    if metric.every < 1:
+        raise SpecError(f"Expected {metric.name}.every >= 1, got {metric.every}; 1 measures every round.")
+
+
 class _Value(NamedTuple):
     problem: Problem
     theta: Array
@@ -97,6 +106,9 @@ class Objective(Metric):
     every: int = 1
     name: ClassVar[str] = "objective"
     columns: ClassVar[tuple[str, ...]] = ("objective",)
+
+    def __post_init__(self) -> None:
+        check_every(self)
 
     def measure(self, snapshot: Snapshot) -> Mapping[str, float]:
         return {"objective": objective_of(snapshot.problem, snapshot.fleet, snapshot.weights, snapshot.theta)}
@@ -133,6 +145,9 @@ class UpdateSizes(Metric):
     name: ClassVar[str] = "update-sizes"
     columns: ClassVar[tuple[str, ...]] = ("parameter_step", "surrogate_step")
 
+    def __post_init__(self) -> None:
+        check_every(self)
+
     def measure(self, snapshot: Snapshot) -> Mapping[str, float]:
         if snapshot.previous is None or snapshot.theta_previous is None:
             return {}
@@ -159,6 +174,9 @@ class Field(Metric):
     every: int = 1
     name: ClassVar[str] = "field"
     columns: ClassVar[tuple[str, ...]] = ("field",)
+
+    def __post_init__(self) -> None:
+        check_every(self)
 
     def measure(self, snapshot: Snapshot) -> Mapping[str, float]:
         s = snapshot.algorithm.surrogate(snapshot.server)

@@ -44,6 +44,9 @@ STYLES = ("-", "--", "-.", ":")
 MARKED = 40
 """Curves of at most this many points show each of them."""
 
+TALLEST = 1e200
+"""Larger values are not drawn: a logarithmic axis overflows beyond them."""
+
 
 def curve(result: Result, column: str, against: str, ax: Axes | None = None, label: str | None = None) -> Axes:
     """Draw a column of a trace; see `fedmm.result.Result.plot`.
@@ -61,6 +64,8 @@ def curve(result: Result, column: str, against: str, ax: Axes | None = None, lab
     ax.plot(x, y, marker="." if len(x) <= MARKED else None, label=label or part_in_words(result.parts.algorithm))
     ax.set_xlabel(WORDS.get(against, against))
     ax.set_ylabel(WORDS.get(column, column))
+    if against == "round":
+        _whole_rounds(ax)
     _scale(ax)
     return ax
 
@@ -84,12 +89,13 @@ def comparison(results: Mapping[str, Result], gaps: Mapping[str, np.ndarray], wh
     totals = [float(sent(result.trace)[-1]) for result in results.values()]
     unit, scale = _unit(max(totals))
     for i, (name, result) in enumerate(results.items()):
-        gap = np.where(gaps[name] > 0, gaps[name], np.nan)  # the run that defines the reference ends at zero
+        gap = np.where((gaps[name] > 0) & (gaps[name] < TALLEST), gaps[name], np.nan)  # the reference's own run ends at zero
         for ax, x in ((left, result.trace["round"]), (right, sent(result.trace) / scale)):
             x, y = _points(x, gap)
             ax.plot(x, y, STYLES[i % len(STYLES)], marker="." if len(x) <= MARKED else None, label=name)
     if 0 < SPREAD * min(totals) < max(totals):
         right.set_xscale("log")
+    _whole_rounds(left)
     for ax in (left, right):
         ax.set_yscale("log")
         ax.grid(alpha=0.3)
@@ -146,9 +152,15 @@ def _shown(title: str) -> Axes:
 
 
 def _points(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Those that were measured and are finite: a metric may be measured in some rounds only."""
-    there = np.isfinite(x) & np.isfinite(y)
+    """Those that were measured and can be drawn: a metric may be measured in some rounds only."""
+    there = np.isfinite(x) & (np.abs(y) < TALLEST)
     return x[there], y[there]
+
+
+def _whole_rounds(ax: Any) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _scale(ax: Any) -> None:

@@ -14,6 +14,7 @@ Only `problem`, `method` and `data.origin` are needed in a recipe written by han
 
 from __future__ import annotations
 
+import re
 import tomllib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -140,6 +141,8 @@ class Recipe:
             If the origin names unknown parts.
         """
         origin = self.data.get("origin")
+        if origin is None and not {"digest", "in_memory"} & set(self.data):
+            raise SpecError("The recipe does not say which data: add a table [data.origin.data] with the name of a data set.")
         if origin is None:
             raise DataError(
                 f"The data of this run were arrays in memory (sha256 {self.data.get('digest', 'unknown')}); "
@@ -246,7 +249,7 @@ def placer(arrays: Mapping[str, str]) -> Callable[[Array], Array]:
     Raises
     ------
     DataError
-        If the library is unknown or not installed.
+        If the library, the dtype or the device is unknown or not here.
     """
     name = arrays.get("library", "numpy")
     if name not in LIBRARIES:
@@ -256,12 +259,21 @@ def placer(arrays: Mapping[str, str]) -> Callable[[Array], Array]:
     except ImportError as error:
         raise DataError(f"The run used {name}, which is not installed; install it, or fedmm[{name}].") from error
 
+    recorded, device = str(arrays.get("dtype", "float64")), arrays.get("device", "cpu")
+    if not re.fullmatch(r"(b?float|u?int|bool|complex)\d*", recorded) or recorded not in dir(library):
+        raise DataError(f"The run used the dtype {recorded!r}, which {name} does not have; expected float32 or float64.")
+    if name == "torch":
+        try:
+            library.empty(0, device=device)
+        except (RuntimeError, AssertionError, TypeError) as error:
+            raise DataError(f'The run used the device {device!r}, which torch cannot use here; write "cpu".') from error
+
     def place(x: Array) -> Array:
-        dtype = getattr(library, arrays["dtype"]) if x.dtype.kind == "f" and "dtype" in arrays else None
+        dtype = getattr(library, recorded) if x.dtype.kind == "f" and "dtype" in arrays else None
         if is_sparse(x):
             return x if dtype is None else x.astype(dtype)
         if name == "torch":
-            return library.asarray(x, dtype=dtype, device=arrays.get("device", "cpu"))
+            return library.asarray(x, dtype=dtype, device=device)
         return library.asarray(x, dtype=dtype)
 
     return place

@@ -27,6 +27,9 @@ from fedmm.types import Cohort
 
 __all__ = ["Callback", "Run"]
 
+REMEDY = "Try a smaller step, step='theory' where the method has it, or a channel with less variance."
+"""What to try after a divergence."""
+
 Callback = Callable[[Snapshot, dict[str, float]], None]
 """Called after every round with the run as it stands and the new row of the trace."""
 
@@ -76,7 +79,13 @@ class Run:
                         show(self.rows[-1])
                         status = self._ended(rules, done, last, interrupted())
             self._measure(self.rows[-1], ending=True)
-        return self._result(status or Status("completed", f"All {last} rounds done."))
+        return self._result(status or self._completed(last))
+
+    def _completed(self, last: int) -> Status:
+        objective = self.rows[-1].get("objective", 0.0)
+        if np.isfinite(objective):
+            return Status("completed", f"All {last} rounds done.")
+        return Status("diverged", f"All {last} rounds done, but the objective is {objective}. {REMEDY}")
 
     def _ended(self, rules: tuple[StopRule, ...], done: int, last: int, interrupted: bool) -> Status | None:
         for rule in rules:
@@ -137,8 +146,7 @@ class Run:
         if not (all_finite(done.server) and all_finite(theta)):
             return Status(
                 "diverged",
-                f"Round {t} gave values that are not finite. {keeps} Try a smaller step, step='theory' where the method "
-                "has it, or a channel with less variance.",
+                f"Round {t} gave values that are not finite. {keeps} {REMEDY}",
             )
         self.fleet.commit(done.merged)
         self.sampling = parts.participation.observe(self.sampling, done.merged)

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+from fedmm.arguments import check_fields
 from fedmm.errors import SpecError
 
 __all__ = ["CATALOG", "Constant", "Inverse", "InverseSqrt", "Schedule", "as_schedule"]
@@ -30,6 +31,7 @@ class Constant(Schedule):
     name: ClassVar[str] = "constant"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _positive(self.name, "value", self.value)
 
     def at(self, t: int) -> float:
@@ -44,6 +46,7 @@ class InverseSqrt(Schedule):
     name: ClassVar[str] = "inverse-sqrt"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _positive(self.name, "scale", self.scale)
 
     def at(self, t: int) -> float:
@@ -59,6 +62,7 @@ class Inverse(Schedule):
     name: ClassVar[str] = "inverse"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _positive(self.name, "scale", self.scale)
         if not 0 <= self.offset < float("inf"):
             raise SpecError(f"Expected inverse.offset >= 0, got {self.offset}.")
@@ -69,7 +73,7 @@ class Inverse(Schedule):
 
 def as_schedule(step: float | Schedule) -> Schedule:
     """A number as a constant schedule; a schedule as it is."""
-    return step if isinstance(step, Schedule) else Constant(float(step))
+    return step if isinstance(step, Schedule) else Constant(step)
 
 
 def _positive(name: str, field: str, value: float) -> None:

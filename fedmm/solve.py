@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fedmm.aggregators import Aggregator, Mean
 from fedmm.algorithm import Algorithm
+from fedmm.arguments import check_instance, several, whole
 from fedmm.arrays import Array
 from fedmm.channels import Channel, Identity
 from fedmm.composition import Composition
-from fedmm.errors import CompositionError, SpecError
+from fedmm.errors import CompositionError, SpecError, suggest
 from fedmm.executors import Executor, InProcess
 from fedmm.federation import Federation
 from fedmm.metrics import Metric, Objective
@@ -20,8 +21,12 @@ from fedmm.problem import Problem
 from fedmm.result import Result, RunError
 from fedmm.run import Callback, Run
 from fedmm.stopping import StopRule
+from fedmm.trace import COUNTERS
 
 __all__ = ["compose", "solve"]
+
+MEASURED: tuple[Metric, ...] = (Objective(),)
+"""What is measured where nobody says otherwise."""
 
 
 def compose(
@@ -35,16 +40,18 @@ def compose(
     participation: Participation | None = None,
 ) -> Composition:
     """The parts as `solve` would use them, with their facts: what `fedmm explain` prints. Runs nothing and refuses nothing."""
+    channel = Identity() if channel is None else channel
+    downlink = Identity() if downlink is None else downlink
+    participation = Full() if participation is None else participation
+    check_instance("problem", problem, Problem)
+    check_instance("federation", federation, Federation)
+    check_instance("algorithm", algorithm, Algorithm)
+    check_instance("participation", participation, Participation)
+    check_instance("channel", channel, Channel)
+    check_instance("downlink", downlink, Channel)
     settled = problem.settle(federation, algorithm.requires)
-    return Composition(
-        settled,
-        federation,
-        algorithm,
-        channel or Identity(),
-        downlink or Identity(),
-        participation or Full(),
-        settled.start(federation) if theta0 is None else theta0,
-    )
+    start = settled.start(federation) if theta0 is None else theta0
+    return Composition(settled, federation, algorithm, channel, downlink, participation, start)
 
 
 def solve(
@@ -60,9 +67,9 @@ def solve(
     downlink: Channel | None = None,
     aggregator: Aggregator | None = None,
     executor: Executor | None = None,
-    metrics: Sequence[Metric] = (Objective(),),
+    metrics: Metric | Sequence[Metric] = MEASURED,
     stop: StopRule | Sequence[StopRule] = (),
-    callbacks: Sequence[Callback] = (),
+    callbacks: Callback | Sequence[Callback] = (),
     resume: Result | None = None,
     throw: bool = True,
     progress: bool | None = None,
@@ -86,11 +93,11 @@ def solve(
     participation, channel, downlink, aggregator, executor
         Who takes part, what the uploads and the broadcast go through, how replies are combined, where clients run. Defaults:
         everyone, unchanged, unchanged, the weighted mean, in this process.
-    metrics : sequence of Metric
+    metrics : Metric or sequence of Metric
         Measured outside the method and its time; the default is the objective after every round.
     stop : StopRule or sequence of them
         Ends the run early.
-    callbacks : sequence of callables
+    callbacks : callable or sequence of callables
         Called with (snapshot, row of the trace) after every round.
     resume : Result or None
         Go on from this result: 100 + 100 rounds equal 200 bit for bit.
@@ -112,16 +119,23 @@ def solve(
     RunError
         See `throw`.
     """
+    rounds, seed = whole("rounds", rounds, 0), whole("seed", seed)
+    measured, rules = several("metrics", metrics, Metric), several("stop", stop, StopRule)
+    called = several("callbacks", callbacks, Callable)
+    if resume is not None:
+        check_instance("resume", resume, Result)
     parts = Parts(
         problem,
         algorithm,
-        channel or Identity(),
-        downlink or Identity(),
-        aggregator or Mean(),
-        participation or Full(),
+        Identity() if channel is None else channel,
+        Identity() if downlink is None else downlink,
+        Mean() if aggregator is None else aggregator,
+        Full() if participation is None else participation,
         seed,
     )
-    _check_arguments(rounds, seed)
+    executor = InProcess() if executor is None else executor
+    check_instance("aggregator", parts.aggregator, Aggregator)
+    check_instance("executor", executor, Executor)
     composition = compose(
         problem,
         federation,
@@ -134,20 +148,22 @@ def solve(
     composition.check()
     if resume is not None:
         _check_resume(parts, federation, theta0, resume)
-    run = Run(parts, composition, executor or InProcess(), tuple(metrics), resume)
-    rules = (stop,) if isinstance(stop, StopRule) else tuple(stop)
-    result = run.go(rounds, rules, tuple(callbacks), sys.stderr.isatty() if progress is None else progress)
+    if not called:  # a callback may add columns of its own
+        _check_rules(rules, measured)
+    run = Run(parts, composition, executor, measured, resume)
+    result = run.go(rounds, rules, called, sys.stderr.isatty() if progress is None else progress)
     status = result.status
     if throw and not status.ok and status.code != "interrupted":
         raise RunError(status.message, result)
     return result
 
 
-def _check_arguments(rounds: int, seed: int) -> None:
-    if not isinstance(rounds, int) or rounds < 0:
-        raise SpecError(f"Expected rounds as an integer >= 0, got {rounds!r}.")
-    if not isinstance(seed, int):
-        raise SpecError(f"Expected seed as an integer, got {seed!r}.")
+def _check_rules(rules: tuple[StopRule, ...], metrics: tuple[Metric, ...]) -> None:
+    known = {*COUNTERS, *(column for metric in metrics for column in metric.columns)}
+    for rule in rules:
+        for column in rule.reads:
+            if column not in known:
+                raise SpecError(f"{type(rule).__name__} reads the column {column!r}, not measured here.{suggest(column, known)}")
 
 
 def _check_resume(parts: Parts, federation: Federation, theta0: Array | None, resume: Result) -> None:

@@ -15,8 +15,9 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from typing import Any
 
+from fedmm.arguments import annotations_of
 from fedmm.catalog import kind_of, lookup
-from fedmm.convert import admits_none, annotations_of, from_text, from_value, plain, spelled, split_top
+from fedmm.convert import admits_none, from_text, from_value, plain, spelled, split_top
 from fedmm.errors import SpecError, suggest
 
 __all__ = ["assign", "build", "describe", "parse", "spell"]
@@ -216,7 +217,7 @@ def _assigned(part: Any, path: list[str], text: str, where: str) -> Any:
     """`part` with the field at `path` read from `text`."""
     key, inner = path[0], path[1:]
     known = _fields(type(part))
-    _check_field(where.removesuffix("." + ".".join(path)), key, known)
+    _check_field(f"{where.removesuffix('.' + '.'.join(path))} ({_part_name(part)})", key, known)
     value = getattr(part, key)
     if not inner:
         return _replaced(part, key, from_text(text, annotations_of(type(part))[key], where))

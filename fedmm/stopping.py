@@ -5,7 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf, isnan
 
+from fedmm.arguments import check_fields
 from fedmm.errors import SpecError
 
 __all__ = ["Below", "Budget", "Stalled", "StopRule"]
@@ -15,6 +17,11 @@ Rows = Sequence[Mapping[str, float]]
 
 class StopRule(ABC):
     """A condition on the rows of the trace so far."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns of the trace it looks at, beside the counters."""
+        return ()
 
     @abstractmethod
     def reason(self, rows: Rows) -> str | None:
@@ -35,6 +42,15 @@ class Below(StopRule):
 
     value: float
     column: str = "objective"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if isnan(self.value):
+            raise SpecError("Expected Below.value as a number, got nan; nothing is below it.")
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.column,)
 
     def reason(self, rows: Rows) -> str | None:
         now = rows[-1].get(self.column, float("nan"))
@@ -60,8 +76,15 @@ class Stalled(StopRule):
     column: str = "objective"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.rounds < 1:
             raise SpecError(f"Expected Stalled.rounds >= 1, got {self.rounds}.")
+        if not 0 <= self.rtol < inf:
+            raise SpecError(f"Expected Stalled.rtol >= 0 and finite, got {self.rtol}.")
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.column,)
 
     def reason(self, rows: Rows) -> str | None:
         values = [row[self.column] for row in rows if row.get(self.column, float("nan")) == row.get(self.column)]
@@ -85,8 +108,14 @@ class Budget(StopRule):
         Bits up and down together, over all clients.
     """
 
-    seconds: float = float("inf")
-    bits: float = float("inf")
+    seconds: float = inf
+    bits: float = inf
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        for field, value in (("seconds", self.seconds), ("bits", self.bits)):
+            if not value >= 0:
+                raise SpecError(f"Expected Budget.{field} >= 0, got {value}.")
 
     def reason(self, rows: Rows) -> str | None:
         row = rows[-1]

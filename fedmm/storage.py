@@ -74,7 +74,7 @@ def check_target(folder: str | Path, *, overwrite: bool = False) -> Path:
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder} is a file; choose another folder.")
     if is_run(folder) and not overwrite:
-        raise DataError(f"{folder} already holds a run; choose another folder, or pass overwrite=True to replace it.")
+        raise DataError(f"{folder} already holds a run; choose another folder (in Python, overwrite=True replaces it).")
     if not os.access(folder.parent, os.W_OK):
         raise DataError(f"Cannot write to {folder.parent}: permission denied; choose another folder.")
     return folder
@@ -227,7 +227,9 @@ def check_manifest(folder: Path, except_for: str = "") -> None:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         files, version = dict(manifest["files"]), manifest["format"]
     except FileNotFoundError as error:
-        raise DataError(f"{folder} is no run folder: it has no {MANIFEST}.") from error
+        inside = [path.name for path in sorted(folder.iterdir()) if is_run(path)]  # of a comparison
+        hint = f" It holds the run folders {', '.join(inside)}; name one of them." if inside else ""
+        raise DataError(f"{folder} is no run folder: it has no {MANIFEST}.{hint}") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{folder / MANIFEST} cannot be read ({error}); the folder is damaged.") from error
     if version != FORMAT:
@@ -243,8 +245,6 @@ def check_manifest(folder: Path, except_for: str = "") -> None:
 def _write(result: Result, recipe: Recipe, folder: Path) -> None:
     """Write every file of the run, the manifest last, and see them to the disk."""
     from safetensors.numpy import save as tensors
-
-    from fedmm.plot import png_of
 
     table: dict[str, np.ndarray] = {}
     shapes: dict[str, list[int]] = {}
@@ -275,7 +275,7 @@ def _write(result: Result, recipe: Recipe, folder: Path) -> None:
         "trace.csv": _csv(result.trace, folder),
         "theta.safetensors": tensors({"theta": np.asarray(to_numpy(result.theta), order="C")}),
         "state.safetensors": tensors(table, {"notes": json.dumps(notes)}),
-        "plot.png": png_of(result),
+        "plot.png": _picture(result),
     }
     for name, content in files.items():
         if content is not None:
@@ -303,6 +303,18 @@ def _restore(aside: Path, folder: Path) -> None:
     """Put the old run back if the new one did not take its place."""
     if aside.exists() and not folder.exists():
         os.rename(aside, folder)
+
+
+def _picture(result: Result) -> bytes | None:
+    """The plot; where it cannot be drawn, a warning: a picture must not cost the run."""
+    from fedmm.plot import png_of
+
+    try:
+        return png_of(result)
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        warnings.warn(f"The plot could not be drawn ({what}); the run is saved without it.", stacklevel=2)
+        return None
 
 
 def _csv(trace: Trace, folder: Path) -> bytes:

@@ -30,7 +30,7 @@ def part_in_words(part: Any) -> str:
 
 
 def _outlined(part: Any) -> str:
-    """The fields that differ from their defaults, an array by its shape."""
+    """The name and the fields that differ from their defaults, an array by its shape."""
     from array_api_compat import is_array_api_obj
 
     words = []
@@ -40,7 +40,7 @@ def _outlined(part: Any) -> str:
             words.append(f"{field.name}=array{tuple(value.shape)}")  # type: ignore[attr-defined]
         elif value != field.default:
             words.append(f"{field.name}={value}")
-    return f"{type(part).__name__}({', '.join(words)})"
+    return f"{type(part).name}:{','.join(words)}"
 
 
 def federation_in_words(federation: Federation) -> str:

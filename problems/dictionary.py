@@ -33,6 +33,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from fedmm.arguments import check_fields
 from fedmm.arrays import Array, as_like, is_sparse, namespace, norm2, put_last
 from fedmm.errors import DataError, SpecError
 from fedmm.federation import Federation, Samples
@@ -94,6 +95,7 @@ class Dictionary(Problem):
     }
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.components < 1:
             raise SpecError(f"Expected dictionary.components >= 1, got {self.components}.")
         for field, value in (("l1", self.l1), ("l2", self.l2)):

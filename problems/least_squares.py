@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from fedmm.arguments import check_fields
 from fedmm.arrays import Array, as_like, data_dot, data_tdot, is_sparse, namespace, norm2, to_numpy
 from fedmm.errors import SpecError
 from fedmm.federation import Federation, Samples
@@ -61,6 +62,7 @@ class LeastSquares(Problem):
     demo: ClassVar[Mapping[str, Any]] = {"data": "diabetes", "partition": "iid", "clients": 10}
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_constants(self.name, self.rho, ridge=self.ridge, l1=self.l1)
 
     def value(self, data: Samples, theta: Array) -> Array:

@@ -26,6 +26,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from fedmm.arguments import check_fields
 from fedmm.arrays import Array, as_like, cholesky_solve, data_dot, data_tdot, is_sparse, namespace, norm2, to_numpy
 from fedmm.errors import SpecError, suggest
 from fedmm.federation import Federation, Samples
@@ -81,6 +82,7 @@ class Logistic(Problem):
     }
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_constants(self.name, self.rho, ridge=self.ridge, l1=self.l1)
         if self.surrogate not in SURROGATES:
             raise SpecError(f"Unknown logistic.surrogate {self.surrogate!r}.{suggest(str(self.surrogate), SURROGATES)}")

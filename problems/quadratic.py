@@ -22,6 +22,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from fedmm.arguments import check_fields
 from fedmm.arrays import Array, as_like, data_dot, namespace, norm2, to_numpy
 from fedmm.errors import DataError, SpecError
 from fedmm.federation import Federation
@@ -76,6 +77,7 @@ class Quadratic(Problem):
     demo: ClassVar[Mapping[str, Any]] = {"data": "synthetic-quadratic", "method": "fedmm", "rounds": 200}
 
     def __post_init__(self) -> None:
+        check_fields(self)
         check_constants(self.name, self.rho, ridge=self.ridge, noise=self.noise)
 
     def value(self, data: Quad, theta: Array) -> Array:

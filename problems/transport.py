@@ -45,6 +45,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from fedmm.arguments import check_fields
 from fedmm.arrays import Array, as_like, is_sparse, namespace, norm2, to_numpy
 from fedmm.errors import DataError, SpecError
 from fedmm.federation import Federation, Samples
@@ -95,6 +96,7 @@ class Transport(Problem):
     }
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not 0 < self.epsilon < float("inf"):
             raise SpecError(f"Expected transport.epsilon > 0 and finite, got {self.epsilon}.")
         if self.reach is not None and not 0 <= self.reach < float("inf"):

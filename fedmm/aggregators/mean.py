@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from fedmm.aggregators.base import Aggregator, Combined
+from fedmm.arguments import check_fields
 from fedmm.arrays import Array, map_leaves, namespace
 from fedmm.types import Cohort, Ticket
 
@@ -32,12 +33,20 @@ class Mean(Aggregator):
     ----------
     averages : {"increments", "models", "method"}
         What is averaged; "method" takes what the algorithm declares.
+
+    Raises
+    ------
+    SpecError
+        For any other word.
     """
 
     averages: Literal["increments", "models", "method"] = "method"
 
     name: ClassVar[str] = "mean"
     additive: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def settle(self, averages: Literal["increments", "models"]) -> Self:
         return replace(self, averages=averages) if self.averages == "method" else self

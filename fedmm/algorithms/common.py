@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
+from fedmm.arguments import check_fields
 from fedmm.arrays import Array
 from fedmm.errors import SpecError
 from fedmm.keys import Keys
@@ -26,22 +27,24 @@ class Variate(NamedTuple):
     warm: Any
 
 
-def check_options(
-    method: str,
-    step: float | Schedule | Literal["theory"],
-    batch: int | None = None,
-    a: float | Literal["theory"] = "theory",
-    local_steps: int = 1,
-) -> None:
-    """Whether the options of `method` make sense; raises SpecError naming the field otherwise."""
-    if step != "theory":
-        as_schedule(step)
-    if batch is not None and batch < 1:
-        raise SpecError(f"Expected {method}.batch >= 1 or none, got {batch}.")
-    if a != "theory" and not 0 <= a <= 1:
-        raise SpecError(f"Expected {method}.a in [0, 1] or 'theory', got {a}.")
-    if local_steps < 1:
-        raise SpecError(f"Expected {method}.local_steps >= 1, got {local_steps}.")
+def check_options(method: Any) -> None:
+    """Whether the fields of a method make sense: their types, then the ranges of those that several methods share.
+
+    Raises
+    ------
+    SpecError
+        Naming the field.
+    """
+    check_fields(method)
+    given = vars(method)
+    if isinstance(step := given.get("step"), float) and not 0 < step < float("inf"):
+        raise SpecError(f"Expected {method.name}.step > 0 and finite, got {step}.")
+    if given.get("batch") is not None and method.batch < 1:
+        raise SpecError(f"Expected {method.name}.batch >= 1 or none, got {method.batch}.")
+    if given.get("a", "theory") != "theory" and not 0 <= method.a <= 1:
+        raise SpecError(f"Expected {method.name}.a in [0, 1] or 'theory', got {method.a}.")
+    if given.get("local_steps", 1) < 1:
+        raise SpecError(f"Expected {method.name}.local_steps >= 1, got {method.local_steps}.")
 
 
 def request(batch: int | None, key: Keys) -> Batch | None:

@@ -64,7 +64,7 @@ class FedAvg(Algorithm):
     handles_penalty: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        check_options(self.name, self.step, self.batch, local_steps=self.local_steps)
+        check_options(self)
         as_schedule(self.server_step)
 
     def settle(self, composition: Composition) -> Self:

@@ -88,7 +88,7 @@ class FedMM(Algorithm):
     needs_unbiased: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        check_options(self.name, self.step, self.batch, self.a)
+        check_options(self)
         if self.memories == "exact" and not self.control_variates:
             raise SpecError("fedmm.memories='exact' fills the control variates, but control_variates is False; change one.")
 

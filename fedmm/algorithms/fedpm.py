@@ -69,7 +69,7 @@ class FedPM(Algorithm):
     handles_penalty: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        check_options(self.name, self.step, local_steps=self.local_steps)
+        check_options(self)
         if not 0 < self.step <= 1:
             raise SpecError(f"Expected fedpm.step in (0, 1], got {self.step}.")
 

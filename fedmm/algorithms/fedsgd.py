@@ -55,7 +55,7 @@ class FedSGD(Algorithm):
     handles_penalty: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        check_options(self.name, self.step, self.batch)
+        check_options(self)
 
     def settle(self, composition: Composition) -> Self:
         return replace(self, step=as_schedule(inverse_smoothness(composition) if self.step == "theory" else self.step))

@@ -75,7 +75,7 @@ class Naive(Algorithm):
     needs_unbiased: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        check_options(self.name, self.step, self.batch, self.a)
+        check_options(self)
 
     def settle(self, composition: Composition) -> Self:
         a = 1.0 / (1.0 + composition.omega_p) if self.a == "theory" else self.a  # type: ignore[operator]

@@ -69,7 +69,7 @@ class StochasticMM(Algorithm):
     needs_everyone: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        check_options(self.name, self.step, self.batch)
+        check_options(self)
         if self.step != "theory" and not 0 < as_schedule(self.step).at(1) <= 1:
             raise SpecError(f"Expected stochastic-mm.step in (0, 1], got {as_schedule(self.step).at(1)} in round 1.")
 

@@ -30,6 +30,7 @@ from dataclasses import dataclass
 from math import sqrt
 from typing import Any, ClassVar, NamedTuple
 
+from fedmm.arguments import check_fields
 from fedmm.arrays import Array, put_last
 from fedmm.channels.base import MANY, Channel, ChannelFacts, Field
 from fedmm.errors import SpecError
@@ -65,6 +66,7 @@ class Chain(Channel):
     name: ClassVar[str] = "chain"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not isinstance(self.channels, tuple) or not all(isinstance(channel, Channel) for channel in self.channels):
             raise SpecError(f"Expected a tuple of channels, got {self.channels!r}; write Chain((RandK(8), Dither(4))).")
         if not self.channels:

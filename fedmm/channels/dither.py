@@ -28,6 +28,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from fedmm.arguments import check_fields
 from fedmm.arrays import Array, as_like, namespace, norm2
 from fedmm.channels.base import MANY, Channel, ChannelFacts, Field, positive_int, unbiased
 from fedmm.channels.identity import value_width
@@ -69,6 +70,7 @@ class Dither(Channel):
     name: ClassVar[str] = "dither"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         positive_int(self.name, "levels", self.levels)
         if self.levels > 2**24:
             raise SpecError(f"Expected levels of the channel dither to be at most 2**24, got {self.levels}; lower it.")

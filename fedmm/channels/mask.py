@@ -20,6 +20,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from fedmm.arguments import check_fields
 from fedmm.arrays import Array, as_like, namespace
 from fedmm.channels.base import MANY, Channel, ChannelFacts, Field, unbiased
 from fedmm.channels.identity import value_width
@@ -59,7 +60,8 @@ class Mask(Channel):
     name: ClassVar[str] = "mask"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.keep, (int, float)) or not 0 < self.keep <= 1:
+        check_fields(self)
+        if not 0 < self.keep <= 1:
             raise SpecError(f"Expected keep of the channel mask in (0, 1], got {self.keep!r}; give the part to send.")
 
     def encode(self, x: Array, key: Keys) -> Wire:

@@ -21,6 +21,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from fedmm.arguments import check_fields
 from fedmm.arrays import Array, namespace, put_last, take_last
 from fedmm.channels.base import Channel, ChannelFacts, Field, Selection, positive_int
 from fedmm.channels.identity import value_width
@@ -58,6 +59,7 @@ class TopK(Channel):
     name: ClassVar[str] = "top-k"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         positive_int(self.name, "k", self.k)
 
     def encode(self, x: Array, key: Keys) -> Wire:

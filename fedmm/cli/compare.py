@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 import numpy as np
 
-from fedmm.cli.support import command_line, exit_code, free_folder, note, print_json, saved, setup_options
+from fedmm.cli.support import FAILED, command_line, exit_code, free_folder, note, print_json, saved, setup_options
 from fedmm.errors import DataError, SpecError
 
 if TYPE_CHECKING:
@@ -39,12 +39,15 @@ class Reference(NamedTuple):
 @command_line
 def compare(problem: str, methods: str, reference: float | None, out: Path | None, as_json: bool, **options: Any) -> None:
     """Solve PROBLEM by several methods from the same start and compare rounds, bits and seconds to each accuracy."""
+    if reference is not None and not np.isfinite(reference):
+        raise SpecError(f"Expected --reference as a finite number, got {reference}; leave it out if W* is unknown.")
     folder = _folder(out, problem)
     setups = _setups(problem, methods, options)
     results, code = _results(setups, folder)
     found = _reference(reference, setups, results)
     gaps = {name: relative_gap(result, found.value) for name, result in results.items()}
-    _draw(results, gaps, found.words, folder)
+    code = max(code, _draw(results, gaps, found.words, folder))
+    _warn_of_lower(gaps, found)
     if as_json:
         print_json(_report(results, gaps, found, folder))
     else:
@@ -107,7 +110,7 @@ def _folder(out: Path | None, problem: str) -> Path:
 
 def _setups(problem: str, methods: str, options: dict[str, Any]) -> dict[str, Setup]:
     """What each method is to run on, all on one federation; every refusal comes before any run."""
-    from fedmm.cli.setup import set_up, split_methods
+    from fedmm.cli.setup import set_up, split_methods, takes
     from fedmm.solve import compose
     from fedmm.wording import part_in_words
 
@@ -121,15 +124,16 @@ def _setups(problem: str, methods: str, options: dict[str, Any]) -> dict[str, Se
     for words in split_methods(methods):
         setup = set_up(problem, options, words, federation)
         federation, parts = setup.federation, setup.parts
-        composition = compose(
-            parts.problem,
-            federation,
-            parts.algorithm,
-            channel=parts.channel,
-            downlink=parts.downlink,
-            participation=parts.participation,
-        )
-        composition.check()
+        with takes(problem, options):
+            composition = compose(
+                parts.problem,
+                federation,
+                parts.algorithm,
+                channel=parts.channel,
+                downlink=parts.downlink,
+                participation=parts.participation,
+            )
+            composition.check()
         parts.algorithm.settle(composition)
         name = part_in_words(parts.algorithm)
         if name in setups:
@@ -169,6 +173,8 @@ def _results(setups: dict[str, Setup], folder: Path) -> tuple[dict[str, Result],
         results[name] = result
         code = max(code, exit_code(result.status.code))
         if result.status.code == "interrupted":
+            left = list(setups)[i:]
+            note("interrupted" + (f"; not run: {', '.join(left)}" if left else ""))
             break
     return results, code
 
@@ -191,17 +197,23 @@ def _reference(given: float | None, setups: dict[str, Setup], results: dict[str,
     return Reference(best[name], f"the best value any compared method reached ({name})")
 
 
-def _draw(results: dict[str, Result], gaps: dict[str, np.ndarray], what: str, folder: Path) -> None:
+def _warn_of_lower(gaps: dict[str, np.ndarray], reference: Reference) -> None:
+    """A reference that is no minimum makes every accuracy meaningless: say so."""
+    lower = [name for name, gap in gaps.items() if (gap < -LEVELS[-1]).any()]
+    if lower:
+        note(f"note: {', '.join(lower)} went below W* = {reference.value:.10g} {reference.words}: it is no minimum.")
+
+
+def _draw(results: dict[str, Result], gaps: dict[str, np.ndarray], what: str, folder: Path) -> int:
+    """Write the picture and return the exit code: where that fails, the table is printed all the same."""
     from fedmm.plot import comparison, png
 
-    def write() -> Path:
-        try:
-            (folder / "compare.png").write_bytes(png(comparison(results, gaps, what)))
-        except OSError as error:
-            raise DataError(f"Could not write {folder / 'compare.png'}: {error.strerror}.") from error
-        return folder
-
-    saved(write)
+    try:
+        (folder / "compare.png").write_bytes(png(comparison(results, gaps, what)))
+    except Exception as error:
+        note(f"Error: Could not draw {folder / 'compare.png'} ({error}); the runs themselves are saved.")
+        return FAILED
+    return 0
 
 
 def _report(results: dict[str, Result], gaps: dict[str, np.ndarray], reference: Reference, folder: Path) -> dict[str, Any]:

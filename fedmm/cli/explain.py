@@ -18,21 +18,22 @@ __all__ = ["explain"]
 @command_line
 def explain(problem: str, **options: Any) -> None:
     """Say what PROBLEM with these parts sends, what is known of it, and what theory promises. Runs nothing."""
-    from fedmm.cli.setup import set_up
+    from fedmm.cli.setup import set_up, takes
     from fedmm.explain import explain as explained
     from fedmm.solve import compose
 
     setup = set_up(problem, options, options["method"])
     parts = setup.parts
-    composition = compose(
-        parts.problem,
-        setup.federation,
-        parts.algorithm,
-        channel=parts.channel,
-        downlink=parts.downlink,
-        participation=parts.participation,
-    )
-    text, refusal = explained(composition, parts.aggregator)
+    with takes(problem, options):
+        composition = compose(
+            parts.problem,
+            setup.federation,
+            parts.algorithm,
+            channel=parts.channel,
+            downlink=parts.downlink,
+            participation=parts.participation,
+        )
+        text, refusal = explained(composition, parts.aggregator)
     click.echo(text)
     if refusal is not None:
         raise CompositionError(f"refused: {refusal}")

@@ -67,6 +67,8 @@ def _path(target: str) -> Path | None:
     """The recipe or run folder that `target` is; None for the name of a problem."""
     from fedmm.catalog import entries
 
+    if not target.strip():
+        raise SpecError(f"Expected a problem, a recipe or a run folder, got {target!r}; see `fedmm list problem`.")
     path = Path(target).expanduser()
     if target.partition(":")[0] in entries("problem"):
         return None
@@ -78,11 +80,12 @@ def _path(target: str) -> Path | None:
 
 
 def _fresh(target: str, out: Path | None, options: dict[str, Any]) -> tuple[Result, Path]:
-    from fedmm.cli.setup import set_up
+    from fedmm.cli.setup import set_up, takes
 
     setup = set_up(target, options, options["method"])
     parts, folder = setup.parts, _target(out, setup.parts)
-    return _solved(folder, parts, setup.federation, rounds=setup.rounds, executor=setup.executor)
+    with takes(target, options):
+        return _solved(folder, parts, setup.federation, rounds=setup.rounds, executor=setup.executor)
 
 
 def _again(path: Path, out: Path | None, options: dict[str, Any]) -> tuple[Result, Path]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
@@ -12,12 +13,12 @@ from fedmm.build import federation, source_of
 from fedmm.catalog import lookup
 from fedmm.cli.support import note
 from fedmm.convert import split_top
-from fedmm.errors import SpecError
+from fedmm.errors import DataError, SpecError
 from fedmm.executors import Executor
 from fedmm.federation import Federation
 from fedmm.parts import Parts
 
-__all__ = ["Setup", "set_up", "split_methods"]
+__all__ = ["Setup", "set_up", "split_methods", "takes"]
 
 METHOD, ROUNDS = "fedmm", 100
 """What is taken where neither the user nor the demo says."""
@@ -78,7 +79,7 @@ def set_up(problem: str, options: Mapping[str, Any], method: str | None, data: F
         if path not in given and (demos_own or not path.startswith("method.")):
             objects = spec.assign(objects, f"{path}={value}")
     for text in options.get("sets") or ():
-        objects = spec.assign(objects, text)
+        objects = _set(objects, text, options)
     seed = chosen.get("seed", 0)
     if data is None:
         clients = chosen.get("clients") if objects["partition"] is None else None
@@ -129,6 +130,32 @@ def _given(kind: str, text: str) -> set[str]:
     known = [field.name for field in fields(cls) if field.init] if is_dataclass(cls) else []
     words = split_top(text.partition(":")[2], ",")
     return {word.partition("=")[0].strip() if "=" in word else known[i] for i, word in enumerate(words)}
+
+
+def _set(objects: Mapping[str, Any], text: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """`spec.assign`, but for a word that is an option of its own."""
+    path, equals, value = (word.strip() for word in text.partition("="))
+    fields_here = {field.name for part in objects.values() if is_dataclass(part) for field in fields(part)}
+    if equals and path not in fields_here:
+        if path == "problem":
+            raise SpecError(f"The problem is the first word of the command, not a field: write {value} in its place.")
+        if path in ("method", *options) and path != "sets":
+            plural = "" if path in options else "s"
+            raise SpecError(f"{path} is an option, not a field: write --{path}{plural} {value}.")
+    return spec.assign(objects, text)
+
+
+@contextmanager
+def takes(problem: str, options: Mapping[str, Any]) -> Iterator[None]:
+    """Where a problem refuses data that the user chose, say which it takes."""
+    try:
+        yield
+    except DataError as error:
+        name = _name(problem)
+        usual = lookup("problem", name).demo.get("data")  # type: ignore[attr-defined]
+        if options.get("data") is None or usual is None or _name(options["data"]) == _name(usual):
+            raise
+        raise DataError(f"{error} Data that {name} takes: --data {usual}.") from error
 
 
 def _usable(word: str, text: str, method: Algorithm) -> str:

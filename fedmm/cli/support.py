@@ -26,6 +26,15 @@ __all__ = ["FAILED", "INTERRUPTED", "command_line", "exit_code", "free_folder", 
 
 FAILED, INTERRUPTED = 1, 130
 
+MOST_CLIENTS = 1_000_000
+"""More are a slip of the hand: their number alone would fill the memory."""
+
+
+class Whole(click.IntRange):
+    """A whole number in a range, under a name that reads well in messages."""
+
+    name = "integer"
+
 
 class Refused(click.ClickException):
     """Bad input, in one sentence."""
@@ -47,6 +56,11 @@ def command_line(command: Callable[..., None]) -> Callable[..., None]:
                 raise Refused(str(error)) from error
             except MemoryError as error:
                 raise Refused("Out of memory; use fewer or smaller clients, or another method.") from error
+            except BrokenPipeError:
+                raise  # the reader has seen enough: click ends quietly
+            except OSError as error:
+                note(f"Error: {error.strerror or error}; free some space, or write elsewhere.")
+                sys.exit(FAILED)
             except KeyboardInterrupt:
                 note("interrupted; nothing was saved by the last step")
                 sys.exit(INTERRUPTED)
@@ -64,17 +78,17 @@ def setup_options(methods: bool = False) -> Callable[[Callable[..., None]], Call
     options = (
         click.option("--data", help="A data set of `fedmm list data`, or a file."),
         click.option("--partition", help="How samples are shared out: iid, dirichlet:0.1, ..."),
-        click.option("--clients", type=click.IntRange(min=1), help="The number of clients."),
+        click.option("--clients", type=Whole(min=1, max=MOST_CLIENTS), help="The number of clients."),
         click.option("--weights", help="Clients' weights: samples, uniform, or numbers separated by commas."),
         method,
-        click.option("--rounds", type=click.IntRange(min=0), help="Communication rounds."),
+        click.option("--rounds", type=Whole(min=0), help="Communication rounds."),
         click.option("--participation", help="Who takes part: full, bernoulli:0.5, fixed:3."),
         click.option("--channel", help="What uploads go through: identity, rand-k:10, mask:0.5, top-k:10+dither:4."),
         click.option("--downlink", help="What broadcasts go through."),
         click.option("--aggregator", help="How replies are combined."),
         click.option("--executor", help="Where clients run: in-process (the reference) or batched."),
-        click.option("--seed", type=click.IntRange(min=0), help="The seed of the partition and of the run."),
-        click.option("--set", "sets", multiple=True, metavar="FIELD=VALUE", help="Any field, such as method.step=0.1."),
+        click.option("--seed", type=Whole(min=0), help="The seed of the partition and of the run."),
+        click.option("--set", "sets", multiple=True, metavar="FIELD=VALUE", help="Any field: method.step=0.1. May be repeated."),
     )
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:

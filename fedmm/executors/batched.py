@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from fedmm.arguments import check_fields
 from fedmm.arrays import as_like, is_sparse, is_torch, leaves, map_leaves, namespace
 from fedmm.errors import SpecError
 from fedmm.executors.base import CLIENT_ERRORS, Executor, Fleet
@@ -205,6 +206,7 @@ class Batched(Executor):
     name: ClassVar[str] = "batched"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.cache_bytes <= 0:
             raise SpecError(f"Expected batched.cache_bytes > 0, got {self.cache_bytes}.")
 

@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from fedmm.arguments import check_fields
 from fedmm.errors import SpecError
 from fedmm.keys import Key
 from fedmm.participation.base import MANY, Participation, ParticipationFacts, cohort_of
@@ -48,8 +49,9 @@ class Bernoulli(Participation):
     name: ClassVar[str] = "bernoulli"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for p in self.p if isinstance(self.p, tuple) else (self.p,):
-            if not isinstance(p, (int, float)) or not 0 < p <= 1:
+            if not 0 < p <= 1:
                 raise SpecError(f"Expected p of the participation bernoulli in (0, 1], got {p!r}; give a probability.")
 
     def start(self, n: int) -> None:

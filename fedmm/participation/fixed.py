@@ -19,6 +19,7 @@ from itertools import combinations
 from math import comb
 from typing import Any, ClassVar
 
+from fedmm.arguments import check_fields
 from fedmm.errors import SpecError
 from fedmm.keys import Key
 from fedmm.participation.base import MANY, Participation, ParticipationFacts, cohort_of
@@ -47,7 +48,8 @@ class FixedSize(Participation):
     name: ClassVar[str] = "fixed"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.k, int) or isinstance(self.k, bool) or self.k < 1:
+        check_fields(self)
+        if self.k < 1:
             raise SpecError(f"Expected k of the participation fixed to be an integer >= 1, got {self.k!r}; choose one.")
 
     def start(self, n: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from fedmm.arguments import check_fields
 from fedmm.federation import Samples, Source
 
 __all__ = ["BreastCancer", "Diabetes", "Digits"]
@@ -51,6 +52,9 @@ class Digits(Source):
     labels: Literal["parity", "digit"] = "parity"
 
     name: ClassVar[str] = "digits"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def load(self, clients: int | None, seed: int) -> Samples:
         from sklearn.datasets import load_digits

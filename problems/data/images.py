@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from fedmm.arguments import check_fields
 from fedmm.arrays import Array
 from fedmm.errors import SpecError
 from fedmm.federation import Samples, Source
@@ -38,6 +39,7 @@ class DigitPatches(Source):
     name: ClassVar[str] = "digits-patches"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check_range(self.name, "size", self.size, 2, 8)
         _check_range(self.name, "stride", self.stride, 1, 8)
         _check_range(self.name, "images", self.images, 1, 1797)
@@ -82,6 +84,7 @@ class ImageColors(Source):
     name: ClassVar[str] = "image-colors"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check_range(self.name, "pixels", self.pixels, 1, 427 * 640)
         _check_range(self.name, "atoms", self.atoms, 1, 427 * 640)
         _check_range(self.name, "bands", self.bands, 1, 427)
@@ -112,5 +115,5 @@ def _some(n: int, count: int) -> np.ndarray:
 
 
 def _check_range(source: str, field: str, value: int, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+    if not low <= value <= high:
         raise SpecError(f"Expected {source}.{field} to be an integer from {low} to {high}, got {value!r}.")

@@ -19,6 +19,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
+from fedmm.arguments import check_fields
 from fedmm.errors import DataError, SpecError, suggest
 from fedmm.federation import Samples, Source
 
@@ -58,8 +59,9 @@ class LibSVM(Source):
     name: ClassVar[str] = "libsvm"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         d = self.n_features
-        if d is not None and (isinstance(d, bool) or not isinstance(d, int) or not 1 <= d <= LONGEST):
+        if d is not None and not 1 <= d <= LONGEST:
             raise SpecError(f"Expected libsvm.n_features to be an integer from 1 to {LONGEST}, got {d!r}.")
 
     def load(self, clients: int | None, seed: int) -> Samples:

@@ -19,6 +19,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from fedmm.arguments import check_fields
 from fedmm.arrays import to_numpy
 from fedmm.errors import DataError, SpecError
 from fedmm.federation import Partition, Samples
@@ -44,6 +45,7 @@ class IID(Partition):
     name: ClassVar[str] = "iid"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check_clients(self)
 
     def split(self, samples: Samples, generator: np.random.Generator) -> list[np.ndarray]:
@@ -69,6 +71,7 @@ class Contiguous(Partition):
     name: ClassVar[str] = "contiguous"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check_clients(self)
 
     def split(self, samples: Samples, generator: np.random.Generator) -> list[np.ndarray]:
@@ -99,6 +102,7 @@ class Dirichlet(Partition):
     name: ClassVar[str] = "dirichlet"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check_clients(self)
         if not 0 < self.alpha < float("inf"):
             raise SpecError(f"Expected dirichlet.alpha > 0 and finite, got {self.alpha}.")
@@ -142,7 +146,7 @@ def _mended(shares: list[np.ndarray]) -> list[np.ndarray]:
 
 def _check_clients(partition: IID | Contiguous | Dirichlet) -> None:
     n = partition.clients
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+    if n < 1:
         raise SpecError(f"Expected {partition.name}.clients to be an integer >= 1, got {n!r}.")
 
 

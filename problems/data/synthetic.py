@@ -19,6 +19,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from fedmm.arguments import check_fields
 from fedmm.errors import SpecError
 from fedmm.federation import Federation, Samples, Source
 from fedmm.keys import Key
@@ -53,6 +54,7 @@ class SyntheticQuadratic(Source):
     name: ClassVar[str] = "synthetic-quadratic"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check_count(self.name, "d", self.d)
         if not 0 < self.mu <= self.L < float("inf"):
             raise SpecError(f"Expected {self.name} with 0 < mu <= L < inf, got mu = {self.mu} and L = {self.L}.")
@@ -102,6 +104,7 @@ class TestBed(Source):
     name: ClassVar[str] = "test-bed"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         _check_count(self.name, "d", self.d)
 
     def load(self, clients: int | None, seed: int) -> Federation:
@@ -146,6 +149,7 @@ class SyntheticDictionary(Source):
     name: ClassVar[str] = "synthetic-dictionary"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for field in ("p", "K", "samples"):
             _check_count(self.name, field, getattr(self, field))
         if not 0 <= self.noise < float("inf"):
@@ -177,5 +181,5 @@ def client_key(source: Source, seed: int, client: int) -> Key:
 
 
 def _check_count(source: str, field: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if value < 1:
         raise SpecError(f"Expected {source}.{field} to be an integer >= 1, got {value!r}.")

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from fedmm.arguments import check_fields
 from fedmm.errors import SpecError
 from fedmm.federation import Federation, Samples, Source
 from fedmm.keys import Key
@@ -49,8 +50,9 @@ class SyntheticLogistic(Source):
     name: ClassVar[str] = "synthetic-logistic"
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for word, value, least in (("d", self.d, 1), ("samples", self.samples, 1), ("keep", self.keep, 0)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            if value < least:
                 raise SpecError(f"Expected {self.name}.{word} to be an integer >= {least}, got {value!r}.")
         if not 0 <= self.heterogeneity < float("inf"):
             raise SpecError(f"Expected {self.name}.heterogeneity >= 0 and finite, got {self.heterogeneity}.")

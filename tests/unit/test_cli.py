@@ -166,6 +166,17 @@ def test_a_finished_run_without_rounds_says_what_it_is() -> None:
             "no theorem covers fixed",
         ),
         (("list", "problems"), "Did you mean 'problem'"),
+        (("run", ""), "Expected a problem, a recipe or a run folder"),
+        (("run", "logistic", "--data", ""), "Expected the name of a data set"),
+        (("run", "logistic", "--set", "seed=3"), "write --seed 3"),
+        (("run", "logistic", "--set", "method=mm"), "write --method mm"),
+        (("run", "logistic", "--set", "problem=quadratic"), "first word"),
+        (("compare", "logistic", "--methods", "fedmm", "--set", "method=mm"), "write --methods mm"),
+        (("run", "logistic", "--set", "participation.p=0.5"), "participation (full) has no field 'p'"),
+        (("run", "quadratic", "--data", "digits"), "Data that quadratic takes: --data synthetic-quadratic"),
+        (("explain", "transport", "--data", "digits"), "Data that transport takes: --data image-colors"),
+        (("compare", "quadratic", "--data", "digits", "--methods", "mm"), "--data synthetic-quadratic"),
+        (("compare", "logistic", "--methods", "fedmm", "--reference", "nan"), "--reference as a finite number"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -226,6 +237,67 @@ def test_divergence_is_saved_and_exits_1() -> None:
     assert "diverged" in fedmm("run", "here").stdout  # to look at it is no failure
     said = json.loads(fedmm("run", "least-squares", "--method", "fedavg:step=1e200", "--json", code=1).stdout)
     assert said["status"] == "diverged"
+
+
+def test_a_run_that_grows_without_bound_keeps_what_it_has() -> None:
+    done = fedmm("run", "least-squares", "--method", "fedavg:step=1e6", "--rounds", "200", "--out", "here", code=1)
+    assert "not finite" in done.stderr  # values near the largest float are not drawn, but saved
+    assert load("here").objective > 1e200
+    assert Path("here/plot.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_infinite_objective_is_no_success() -> None:
+    done = fedmm("run", "logistic", "--method", "fedavg:step=1e6", "--rounds", "20", "--out", "here", code=1)
+    assert "All 20 rounds done, but the objective is inf. Try a smaller step" in done.stderr
+    assert load("here").status.code == "diverged"
+
+
+def test_a_picture_that_cannot_be_drawn_costs_neither_run_nor_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(figure: Any) -> bytes:
+        raise OverflowError("no")
+
+    monkeypatch.setattr("fedmm.plot.png", broken)
+    done = fedmm("run", "quadratic", "--rounds", "2", "--out", "here")
+    assert "note: The plot could not be drawn (OverflowError: no); the run is saved without it." in done.stderr
+    assert load("here").rounds == 2
+    done = fedmm("compare", "quadratic", "--methods", "mm", "--rounds", "2", "--out", "both", code=1)
+    assert "Could not draw both/compare.png (no)" in done.stderr
+    assert "accuracy" in done.stdout
+    assert load("both/1-mm").rounds == 2
+
+
+@pytest.mark.parametrize(
+    ("tail", "sentence"),
+    [
+        ("[data]\n", "does not say which data"),
+        ('[data]\norigin = "breast-cancer"\n', "origin of the data as a table"),
+        ('[data.origin]\nweights = 3\n[data.origin.data]\nname = "breast-cancer"\n', "weights"),
+        ('[arrays]\ndtype = "float99"\n[data.origin.data]\nname = "breast-cancer"\n', "dtype 'float99'"),
+        ('[arrays]\nlibrary = "torch"\ndevice = "cuda:77"\n[data.origin.data]\nname = "breast-cancer"\n', "torch"),
+    ],
+)
+def test_a_recipe_written_wrongly_by_hand_is_one_sentence(tail: str, sentence: str) -> None:
+    Path("mine.toml").write_text('rounds = 1\n[problem]\nname = "logistic"\n[method]\nname = "fedpm"\n' + tail)
+    assert sentence in refused("run", "mine.toml")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [(("--rounds", "1e3"), "'1e3' is not a valid integer."), (("--clients", "1000000000"), "not in the range")],
+)
+def test_a_number_that_is_none_or_too_large(words: tuple[str, ...], sentence: str) -> None:
+    assert sentence in fedmm("run", "quadratic", *words, code=2).stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_cannot_be_written_is_one_sentence() -> None:
+    command = [sys.executable, "-c", "from fedmm.cli import main; main()", "run", "quadratic", "--rounds", "2", "--out", "here"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "Error: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert load("here").rounds == 2
 
 
 def test_a_full_disk_is_one_sentence_and_exits_1(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,16 @@ def test_the_table_says_what_accuracy_is_relative_to() -> None:
     assert "the known optimum" in fedmm("compare", "quadratic", "--methods", "fedmm", "--rounds", "2").stdout
 
 
+def test_a_reference_above_what_was_reached_is_no_minimum() -> None:
+    done = fedmm("compare", "logistic", "--methods", "fedpm", "--rounds", "2", "--reference", "0.5")
+    assert "note: fedpm went below W* = 0.5 given by --reference: it is no minimum." in done.stderr
+
+
+def test_a_folder_of_a_comparison_names_its_runs() -> None:
+    fedmm("compare", "quadratic", "--methods", "fedmm,mm", "--rounds", "1", "--out", "here")
+    assert "It holds the run folders 1-fedmm, 2-mm; name one of them." in fedmm("run", "here", code=2).stderr
+
+
 def test_a_zero_reference_is_not_divided_by() -> None:
     fedmm("run", "quadratic", "--rounds", "3", "--out", "here")
     result = load("here")

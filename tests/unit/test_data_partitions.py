@@ -103,7 +103,7 @@ def test_dirichlet_needs_labels():
 @pytest.mark.parametrize("cls", [IID, Contiguous, Dirichlet])
 @pytest.mark.parametrize("clients", [0, -1, 2.0, True, "3"])
 def test_bad_clients(cls, clients):
-    with pytest.raises(SpecError, match=rf"{cls.name}.clients to be an integer >= 1, got {clients!r}"):
+    with pytest.raises(SpecError, match=rf"{cls.name}.clients to be an integer.*, got {clients!r}"):
         replace(cls(), clients=clients)
 
 

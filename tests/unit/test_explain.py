@@ -132,3 +132,15 @@ def test_it_refuses_what_solve_refuses_with_the_same_sentence(problem, method, h
 def test_an_opening_is_announced() -> None:
     assert "an opening" in explain(compose(Quadratic(), quadratics(), FedMM())).text
     assert "an opening" not in explain(compose(Quadratic(), quadratics(), FedMM(start="lift"))).text
+
+
+def test_a_bound_is_not_promised_for_another_mean() -> None:
+    how = compose(Quadratic(), quadratics(), FedMM(), participation=Bernoulli(0.5))
+    assert "the bound of fedmm is for a mean of increments" in explain(how, Mean("models")).text
+    full = compose(Quadratic(), quadratics(), FedMM())  # everyone replies: both means are the same
+    assert "here: " in explain(full, Mean("models")).text
+
+
+def test_constants_of_the_data_are_told_to_six_digits() -> None:
+    (line,) = [line for line in explain(compose(Quadratic(), quadratics(), FedMM())).text.splitlines() if "rho" in line]
+    assert re.fullmatch(r"problem    quadratic:rho=\d\.\d{1,6}", line), line

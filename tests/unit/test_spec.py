@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from fedmm import catalog, spec
 from fedmm.algorithm import Algorithm
+from fedmm.arguments import annotations_of
 from fedmm.channels import Chain, Dither, RandK
-from fedmm.convert import annotations_of, from_text, from_value, split_top
+from fedmm.convert import from_text, from_value, split_top
 from fedmm.errors import SpecError
 from fedmm.federation import Source
 from fedmm.participation import Bernoulli, FixedSize
@@ -238,7 +239,7 @@ def test_assign(text, changed, expected):
     [
         ("k=3", "'k' is ambiguous; say downlink.k or participation.k"),
         ("rigde=3", "a field 'rigde'. Did you mean 'ridge'"),
-        ("method.stp=3", "method has no field 'stp'. Did you mean 'step'"),
+        ("method.stp=3", r"method \(fedmm\) has no field 'stp'. Did you mean 'step'"),
         ("methd.step=3", "a field 'methd.step'. Did you mean 'method'"),
         ("data.d=3", "this run has no data"),
         ("step", "Expected field=value"),
