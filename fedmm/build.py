@@ -113,6 +113,8 @@ def source_of(data: str | Path) -> Source:
     DataError
         If there is no such file, or no source reads it.
     """
+    if not isinstance(data, (str, Path)):
+        raise SpecError(f"Expected data as a name, a file or a source object such as BreastCancer(), got {type(data).__name__}.")
     text = str(data)
     sources = entries("data")
     if isinstance(data, str) and text.partition(":")[0].strip() in sources:

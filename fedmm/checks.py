@@ -28,6 +28,8 @@ def numeric(x: Any, name: str) -> Array:
     if is_sparse(x):
         x = x.tocsr()
         return x if x.dtype.kind == "f" else _numeric_numpy(x, name)
+    if isinstance(x, np.ma.MaskedArray):
+        raise DataError(f"Expected {name} without a mask, got a masked array; fill it or drop the masked samples.")
     if isinstance(x, np.ndarray):
         return _numeric_numpy(np.asarray(x), name)
     try:

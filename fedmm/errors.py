@@ -31,5 +31,5 @@ class ReproductionWarning(UserWarning):
 def suggest(name: str, known: Iterable[str]) -> str:
     """``" Did you mean 'x'?"`` for the nearest known name, or the list of them all."""
     names = sorted(known)
-    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    near = get_close_matches(str(name), names, n=1, cutoff=0.5)
     return f" Did you mean {near[0]!r}?" if near else f" Known: {', '.join(names)}."

@@ -71,7 +71,7 @@ def exchange(
         bits_up += reply.bits
     if failures and not participation.tolerates(cohort, failures):
         first = failures[0]
-        raise ClientFailure(f"Client {first.ticket.client} failed in round {cohort.round}: {first.reason}")
+        raise ClientFailure(f"Client {first.ticket.client} failed in round {cohort.round}: {first.reason.rstrip('.')}.")
     if failures:  # the server sees the cohort of those who replied
         cohort = cohort._replace(tickets=tuple(ticket for ticket in cohort.tickets if ticket.client in replied))
     nobody = total is None

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
+from fedmm.arguments import check_instance, whole
 from fedmm.arrays import Array, as_like, is_sparse, leaves, map_leaves, namespace, to_numpy
 from fedmm.checks import check_array, check_split, numeric
 from fedmm.errors import DataError
@@ -126,6 +127,9 @@ class Federation:
         if len(clients) == 0:
             raise DataError("Expected at least one client, got none; give a non-empty sequence of client data.")
         self._clients = tuple(_tidy(data) for data in clients) if isinstance(clients, (list, tuple)) else clients
+        for what, given in (("public", public), ("origin", origin)):
+            if given is not None and not isinstance(given, Mapping):
+                raise DataError(f"Expected {what} as a mapping, got {type(given).__name__}; give a dict.")
         self.public: dict[str, Array] = dict(public or {})
         self.origin = dict(origin) if origin is not None else None
         if check:
@@ -155,7 +159,12 @@ class Federation:
         ------
         DataError
             As the constructor; also if `X` and `y` differ in length.
+        SpecError
+            If `partition` is not one, or `seed` is not an integer >= 0.
         """
+        if partition is not None:
+            check_instance("partition", partition, Partition)
+        seed = whole("seed", seed, 0)
         X, y = numeric(X, "X"), None if y is None else numeric(y, "y")
         if is_sparse(y):
             raise DataError("Expected a dense y, got a sparse matrix; use y.toarray().ravel().")

@@ -44,6 +44,9 @@ STYLES = ("-", "--", "-.", ":")
 MARKED = 40
 """Curves of at most this many points show each of them."""
 
+DIVERGED = 1e6
+"""A comparison draws a run until its gap is this many times the start's: the others stay readable."""
+
 TALLEST = 1e200
 """Larger values are not drawn: a logarithmic axis overflows beyond them."""
 
@@ -88,8 +91,9 @@ def comparison(results: Mapping[str, Result], gaps: Mapping[str, np.ndarray], wh
     left, right = figure.subplots(1, 2, sharey=True)
     totals = [float(sent(result.trace)[-1]) for result in results.values()]
     unit, scale = _unit(max(totals))
+    top = min(TALLEST, DIVERGED * max((float(gap[0]) for gap in gaps.values() if gap[:1] > 0), default=np.inf))
     for i, (name, result) in enumerate(results.items()):
-        gap = np.where((gaps[name] > 0) & (gaps[name] < TALLEST), gaps[name], np.nan)  # the reference's own run ends at zero
+        gap = np.where((gaps[name] > 0) & (gaps[name] < top), gaps[name], np.nan)  # the reference's own run ends at zero
         for ax, x in ((left, result.trace["round"]), (right, sent(result.trace) / scale)):
             x, y = _points(x, gap)
             ax.plot(x, y, STYLES[i % len(STYLES)], marker="." if len(x) <= MARKED else None, label=name)

@@ -142,7 +142,7 @@ class Run:
         except ClientFailure as failure:
             return Status("failed", f"{failure} {keeps}")
         except (ArithmeticError, np.linalg.LinAlgError) as error:
-            return Status("failed", f"The server failed in round {t}: {error} {keeps}")
+            return Status("failed", f"The server failed in round {t}: {str(error).rstrip('.')}. {keeps}")
         if not (all_finite(done.server) and all_finite(theta)):
             return Status(
                 "diverged",

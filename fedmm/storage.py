@@ -25,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from fedmm.arguments import check_instance
 from fedmm.arrays import Array, leaves, to_numpy
 from fedmm.environment import differences, environment
 from fedmm.errors import DataError, ReproductionWarning, SpecError
@@ -56,6 +57,12 @@ def is_run(folder: Path) -> bool:
     return (folder / MANIFEST).is_file()
 
 
+def _path(folder: str | Path) -> Path:
+    if not isinstance(folder, (str, Path)):
+        raise DataError(f"Expected a folder as a string or a Path, got {type(folder).__name__}.")
+    return Path(folder).expanduser()
+
+
 def check_target(folder: str | Path, *, overwrite: bool = False) -> Path:
     """Whether a run may be written to `folder`; its parent is made.
 
@@ -64,7 +71,7 @@ def check_target(folder: str | Path, *, overwrite: bool = False) -> Path:
     DataError
         If something is there that is not a run, or a run that must not be replaced, or the place cannot be written to.
     """
-    folder = Path(folder).expanduser().absolute()
+    folder = _path(folder).absolute()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if folder.is_dir() and not is_run(folder) and any(folder.iterdir()):
@@ -153,7 +160,9 @@ def load(folder: str | Path, federation: Federation | None = None) -> Result:
     ReproductionWarning
         If versions or BLAS threads differ from the run's, or its data cannot be built again.
     """
-    folder = Path(folder).expanduser()
+    folder = _path(folder)
+    if federation is not None:
+        check_instance("federation", federation, Federation)
     check_manifest(folder)
     arrays, notes = _read_tensors(folder / "state.safetensors")
     recipe = read_recipe(folder / "recipe.toml", arrays)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fedmm.arguments import several
 from fedmm.errors import DataError, SpecError, suggest
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Trace:
     """
 
     def __init__(self, rows: Sequence[Mapping[str, float]]) -> None:
-        self._rows = tuple(dict(row) for row in rows)
+        self._rows = tuple(dict(row) for row in several("the rows of a trace", rows, Mapping))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -52,17 +53,21 @@ class Trace:
 
     def __getitem__(self, column: str) -> np.ndarray:
         """One column as an array, NaN where nothing was measured."""
-        if column not in self.columns:
-            raise SpecError(f"This trace has no column {column!r}.{suggest(column, self.columns)}")
+        self._check(column)
         return np.array([row.get(column, float("nan")) for row in self._rows])
 
     def last(self, column: str) -> float:
         """The last measured value of a column, NaN if there is none."""
+        self._check(column)
         for row in reversed(self._rows):
             value = row.get(column, float("nan"))
             if value == value:
                 return value
         return float("nan")
+
+    def _check(self, column: str) -> None:
+        if column not in self.columns:
+            raise SpecError(f"This trace has no column {column!r}.{suggest(column, self.columns)}")
 
     def __repr__(self) -> str:
         return f"Trace({len(self)} rows: {', '.join(self.columns)})"
@@ -75,16 +80,16 @@ class Trace:
             {name: "int64" for name in COUNTERS if name in _INTEGERS}
         )
 
-    def to_csv(self, path: Path) -> None:
+    def to_csv(self, path: str | Path) -> None:
         """Write a CSV file whose numbers read back bit for bit."""
-        with path.open("w", newline="", encoding="utf-8") as file:
+        with Path(path).open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(self.columns)
             for row in self._rows:
                 writer.writerow([_written(row.get(name, float("nan"))) for name in self.columns])
 
     @classmethod
-    def from_csv(cls, path: Path) -> Trace:
+    def from_csv(cls, path: str | Path) -> Trace:
         """Read what `to_csv` wrote.
 
         Raises
@@ -93,7 +98,7 @@ class Trace:
             If the file is not such a table.
         """
         try:
-            with path.open(newline="", encoding="utf-8") as file:
+            with Path(path).open(newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
             return cls([{name: _read(name, text) for name, text in row.items()} for row in rows])
         except (OSError, ValueError, TypeError, csv.Error) as error:

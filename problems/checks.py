@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from fedmm.arrays import Array, as_like, is_sparse, namespace, to_numpy
+from fedmm.checks import check_array, numeric
 from fedmm.errors import DataError, SpecError
 from fedmm.federation import Federation, Samples
 
-__all__ = ["check_constants", "check_labels", "check_liftable", "check_supervised", "zeros"]
+__all__ = ["check_constants", "check_labels", "check_liftable", "check_query", "check_supervised", "zeros"]
 
 
 def check_constants(name: str, rho: float | None, **constants: float) -> None:
@@ -46,6 +48,25 @@ def check_supervised(name: str, federation: Federation) -> None:
             raise DataError(f"{name} expects a dense X or a CSR one for client {i}, got {X.format}; call X.tocsr().")
         if X.dtype != y.dtype:  # a float64 y would silently turn a float32 run into float64
             raise DataError(f"{name} expects y in the dtype of X ({X.dtype}) for client {i}, got {y.dtype}; cast y.")
+
+
+def check_query(name: str, theta: Array, X: Array, fits: Callable[[int, int], bool]) -> tuple[Array, Array]:
+    """theta (..., d) and X (..., n, p) as `predict` and the like want them: arrays of finite numbers, where ``fits(d, p)``.
+
+    Raises
+    ------
+    DataError
+        Naming the argument.
+    """
+    theta, X = numeric(theta, "theta"), numeric(X, "X")
+    check_array(theta, "theta")
+    check_array(X, "X")
+    if theta.ndim < 1 or X.ndim < 2 or not fits(int(theta.shape[-1]), int(X.shape[-1])):
+        raise DataError(
+            f"{name} expects theta and then X with one sample a row, of the width it was solved for; "
+            f"got theta of shape {tuple(theta.shape)} and X of shape {tuple(X.shape)}."
+        )
+    return theta, X
 
 
 def check_labels(name: str, federation: Federation) -> None:

@@ -42,6 +42,7 @@ from fedmm.problem import Problem
 from fedmm.symmetric import pack, packed_size, project_psd, unpack
 from fedmm.types import Batch, Facts, HasGradient
 from problems.batches import rows, take
+from problems.checks import check_query
 from problems.sparse_coding import encode, objective
 
 __all__ = ["Dictionary"]
@@ -146,7 +147,9 @@ class Dictionary(Problem):
 
     def transform(self, theta: Array, X: Array) -> Array:
         """The codes of the rows of `X` (..., n, p), shape (..., n, K)."""
-        return encode(X, self.components_of(theta), self.l1, self.l2, self.iterations)
+        theta, X = check_query(self.name, theta, X, lambda d, p: d == p * self.components)
+        D = self.components_of(theta)
+        return encode(X, D, self.l1, self.l2, self.iterations)
 
     def value(self, data: Samples, theta: Array) -> Array:
         r""":math:`f_i(D)` with codes by FISTA, shape (...)."""

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from operator import eq
 from typing import Any, ClassVar
 
 import numpy as np
@@ -29,7 +30,7 @@ from fedmm.symmetric import pack
 from fedmm.types import Batch, Facts, HasSurrogate
 from problems import prox_gradient
 from problems.batches import take
-from problems.checks import check_constants, check_liftable, check_supervised, zeros
+from problems.checks import check_constants, check_liftable, check_query, check_supervised, zeros
 from problems.gram import largest_eigenvalue, mean_gram
 from problems.penalties import l1, l1_lift, l1_prox
 
@@ -123,6 +124,7 @@ class LeastSquares(Problem):
 
     def predict(self, theta: Array, X: Array) -> Array:
         r""":math:`X\theta`, shape (..., n), for `X` (n, d)."""
+        theta, X = check_query(self.name, theta, X, eq)
         return data_dot(X, theta)
 
     def start(self, federation: Federation) -> Array:

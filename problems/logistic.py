@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from operator import eq
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -35,7 +36,7 @@ from fedmm.symmetric import pack, packed_size, project_psd, unpack
 from fedmm.types import Batch, Facts, HasSurrogate
 from problems import prox_gradient
 from problems.batches import take
-from problems.checks import check_constants, check_labels, check_liftable, check_supervised, zeros
+from problems.checks import check_constants, check_labels, check_liftable, check_query, check_supervised, zeros
 from problems.gram import largest_eigenvalue, mean_gram, weighted_gram
 from problems.penalties import l1, l1_lift, l1_prox
 
@@ -190,12 +191,14 @@ class Logistic(Problem):
 
     def predict(self, theta: Array, X: Array) -> Array:
         """The likelier label, -1 or +1 (+1 on a tie), shape (..., n), for `X` (n, d)."""
+        theta, X = check_query(self.name, theta, X, eq)
         m = data_dot(X, theta)
         xp = namespace(m)
         return xp.where(m >= 0, xp.ones_like(m), -xp.ones_like(m))
 
     def predict_proba(self, theta: Array, X: Array) -> Array:
         r"""The probability :math:`\sigma(x^\top\theta)` of label +1, shape (..., n), for `X` (n, d)."""
+        theta, X = check_query(self.name, theta, X, eq)
         m = data_dot(X, theta)
         return 0.5 * (1.0 + namespace(m).tanh(0.5 * m))
 

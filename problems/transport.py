@@ -52,6 +52,7 @@ from fedmm.federation import Federation, Samples
 from fedmm.problem import Problem
 from fedmm.types import Batch, Facts
 from problems.batches import take
+from problems.checks import check_query
 
 __all__ = ["Transport"]
 
@@ -223,10 +224,12 @@ class Transport(Problem):
 
     def plan(self, theta: Array, X: Array) -> Array:
         """The coupling (..., n, m) of the rows of `X`, each of mass 1/n, with the atoms; its row sums are exact."""
+        theta, X = self._checked(theta, X)
         return self._conditional(X, theta)[1] * (1.0 / X.shape[-2])
 
     def transform(self, theta: Array, X: Array) -> Array:
         r"""The barycentric map :math:`x\mapsto\sum_jp_j(x;\theta)y_j` of the rows of `X`, shape (..., n, k)."""
+        theta, X = self._checked(theta, X)
         return self._conditional(X, theta)[1] @ self.atoms
 
     def potentials(self, theta: Array) -> Array:
@@ -240,7 +243,13 @@ class Transport(Problem):
 
     def sample_potentials(self, theta: Array, X: Array) -> Array:
         r""":math:`a_l=\|x_l\|^2-2u(x_l)`, shape (..., n), u the soft maximum: the samples' potential."""
+        theta, X = self._checked(theta, X)
         return norm2(X) - 2.0 * self._soft(self._scores(X) - theta[..., None, :])
+
+    def _checked(self, theta: Array, X: Array) -> tuple[Array, Array]:
+        if self.atoms is None:
+            raise DataError("transport does not know its atoms before a run; use result.problem, or give atoms and masses.")
+        return check_query(self.name, theta, X, lambda d, k: (d, k) == tuple(self.atoms.shape))
 
     def _scores(self, X: Array) -> Array:
         """<x_l, y_j>, shape (..., n, m)."""

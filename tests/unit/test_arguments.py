@@ -16,6 +16,7 @@ from fedmm import (
     Budget,
     Chain,
     FedAvg,
+    Federation,
     FedMM,
     FedmmError,
     FedPM,
@@ -24,15 +25,17 @@ from fedmm import (
     Mean,
     Objective,
     RandK,
+    Samples,
     SpecError,
     Stalled,
+    Trace,
     compose,
     load,
     solve,
 )
 from fedmm.testing.federations import sample_federation
-from problems import Dictionary, LeastSquares, Logistic, Quadratic
-from problems.data import Digits, federation
+from problems import Dictionary, LeastSquares, Logistic, Quadratic, Transport
+from problems.data import IID, Digits, federation
 
 FEDERATION = sample_federation(labels=True)
 RIDGE = Logistic(ridge=0.1)
@@ -134,3 +137,49 @@ def test_a_number_is_one_part_however_it_is_written(tmp_path: Path) -> None:
     data = federation("breast-cancer", clients=3)
     saved = load(str(solve(RIDGE, data, method, rounds=1).save(tmp_path / "run")))
     assert solve(RIDGE, data, FedSGD(step=1, batch=4), rounds=1, resume=saved).rounds == 2
+
+
+X, Y = np.random.default_rng(0).normal(size=(6, 3)), np.array([1.0, -1.0] * 3)
+RESULT = run()
+MASKED = np.ma.masked_array(X, mask=X > 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Federation.from_arrays(MASKED, Y), "Expected X without a mask"),
+        (lambda: Federation([Samples(MASKED, Y)]), "Expected X without a mask"),
+        (lambda: Federation.from_arrays(X, Y, IID), "Expected partition as an object, got the class IID"),
+        (lambda: Federation.from_arrays(X, Y, "iid"), "Expected partition as a Partition, got 'iid'"),
+        (lambda: Federation.from_arrays(X, Y, IID(2), seed=-1), "Expected seed as an integer >= 0, got -1"),
+        (lambda: Federation([Samples(X, Y)], public="atoms"), "Expected public as a mapping, got str"),
+        (lambda: Federation([Samples(X, Y)], origin=[1]), "Expected origin as a mapping, got list"),
+        (lambda: federation(X), "Expected data as a name, a file or a source object .*, got ndarray"),
+        (lambda: RESULT.save(None), "Expected a folder as a string or a Path, got NoneType"),
+        (lambda: load(3), "Expected a folder as a string or a Path, got int"),
+        (lambda: load("somewhere", [X]), "Expected federation as a Federation, got"),
+        (lambda: RESULT.trace[3], "This trace has no column 3"),
+        (lambda: RESULT.trace.last("objektive"), "no column 'objektive'. Did you mean 'objective'"),
+        (lambda: Trace([1]), r"Expected the rows of a trace\[0\] as a Mapping, got 1"),
+        (
+            lambda: RIDGE.predict(X, np.zeros(3)),
+            r"logistic expects theta and then X .*; got theta of shape \(6, 3\) and",
+        ),
+        (lambda: RIDGE.predict_proba(np.zeros(3), X[0]), "X with one sample a row"),
+        (lambda: RIDGE.predict(np.zeros(3), X * np.nan), "Expected finite values in X, got 18 NaN"),
+        (lambda: LeastSquares().predict(np.zeros(2), X), "least-squares expects theta and then X"),
+        (lambda: Dictionary(2).transform(np.zeros(5), X), "dictionary expects theta and then X"),
+        (lambda: Transport().plan(np.zeros(3), X), "transport does not know its atoms before a run"),
+        (lambda: Transport(atoms=X, masses=np.full(6, 1 / 6)).transform(np.zeros(3), X), "transport expects theta and then X"),
+    ],
+)
+def test_data_and_files_of_the_wrong_kind_are_refused(make: Callable[[], Any], words: str) -> None:
+    with pytest.raises(FedmmError, match=words):
+        make()
+
+
+def test_lists_may_be_predicted_and_a_path_may_be_a_string(tmp_path: Path) -> None:
+    theta = np.array([1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(RIDGE.predict(theta, X.tolist()), RIDGE.predict(theta, X))
+    RESULT.trace.to_csv(str(tmp_path / "trace.csv"))
+    assert Trace.from_csv(str(tmp_path / "trace.csv")).rows == RESULT.trace.rows

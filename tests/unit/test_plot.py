@@ -110,3 +110,18 @@ def test_a_comparison_draws_every_run_against_rounds_and_bits(result: Result) ->
     assert np.allclose(right.get_lines()[1].get_xdata(), sent(other.trace) / 1e3, rtol=1e-15)  # type: ignore[arg-type]
     assert left.get_lines()[0].get_linestyle() != left.get_lines()[1].get_linestyle()
     assert {ax.get_yscale() for ax in (left, right)} == {"log"}
+
+
+def test_a_diverging_run_leaves_the_others_readable(result: Result) -> None:
+    fine, wild = np.array([4.0, 2.0, 1e-3, 1e-4]), np.array([4.0, 4e3, 4e80, 1e300])
+    runs = {name: with_objective(result, [1.0] * 4) for name in ("fine", "wild")}
+    figure = comparison(runs, {"fine": fine, "wild": wild}, "known")
+    drawn = {str(line.get_label()): line.get_ydata() for line in figure.axes[0].get_lines()}
+    assert np.array_equal(drawn["fine"], fine)
+    assert np.array_equal(drawn["wild"], [4.0, 4e3])
+
+
+def test_values_near_the_largest_float_do_not_stop_the_picture(result: Result) -> None:
+    content = png_of(with_objective(result, [0.5, 1e66, 1e132, 1e199, 3e265]))
+    assert content is not None
+    assert content.startswith(b"\x89PNG")
