@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import isfinite
 from typing import Any
 
 from fedmm.algorithm import Algorithm
@@ -194,3 +195,7 @@ def check_start(problem: Problem, federation: Federation, theta0: Array) -> None
         raise DataError(f"Expected theta0 of dtype {expected.dtype} like the data, got {theta0.dtype}; convert it.")
     if not all_finite(theta0):
         raise DataError("Expected a finite theta0, got NaN or infinite values; mend it.")
+    if not isfinite(float(problem.penalty(theta0))):
+        raise DataError(
+            f"Expected theta0 inside the domain of {problem.name}, got a point outside it; use problem.restrict(theta0)."
+        )

@@ -47,6 +47,13 @@ class Problem(ABC):
         r""":math:`g(\theta)`, shape (...); zero unless a subclass says otherwise."""
         return namespace(theta).zeros_like(theta[..., 0])
 
+    def restrict(self, theta: Array) -> Array:
+        r"""A point of the domain :math:`\Theta` near `theta`, and `theta` itself where it lies in it; shape (..., d).
+
+        The projection where that is cheap. Parameters that leave a constrained, convex :math:`\Theta` come back through it.
+        """
+        return theta
+
     def cold(self, data: Any) -> Any:
         """What `statistic` keeps for a client (its `warm`) before the first call; None if it keeps nothing."""
         return None

@@ -105,7 +105,8 @@ class Naive(Algorithm):
 
     def server(self, problem: Problem, server: Server, model: Array, combined: Array, cohort: Cohort) -> Server:
         h = server.v + combined
-        return Server(server.theta + h * self.step_at(cohort.round), server.v + combined * self.a)
+        theta = problem.restrict(server.theta + h * self.step_at(cohort.round))
+        return Server(theta, server.v + combined * self.a)
 
     def solution(self, problem: Problem, server: Server) -> Array:
         return server.theta

@@ -12,7 +12,7 @@ from fedmm.arrays import Array, is_sparse, leaves, to_numpy
 from fedmm.federation import Federation
 from fedmm.problem import Problem
 
-__all__ = ["Case", "assert_below", "assert_close", "slope"]
+__all__ = ["Case", "assert_below", "assert_close", "inside", "slope"]
 
 
 class Case:
@@ -59,9 +59,10 @@ class Case:
         return self.problem.facts(self.federation)
 
     def points(self, count: int, scale: float = 1.0) -> np.ndarray:
-        """`count` random parameters around theta, shape (count, d)."""
+        """`count` random parameters around theta, inside the problem's domain, shape (count, d)."""
         spread = scale * (1.0 + np.abs(self.theta).mean())
-        return self.theta + 0.5 * spread * self.rng.standard_normal((count, *self.theta.shape))
+        free = self.theta + 0.5 * spread * self.rng.standard_normal((count, *self.theta.shape))
+        return inside(self.problem, self.theta, free)
 
     def direction(self) -> np.ndarray:
         """A random unit vector, shape (d,)."""
@@ -84,6 +85,16 @@ class Case:
 
 def _shapes(data: Any) -> list[tuple[int, ...]]:
     return [tuple(leaf.shape) for _, leaf in leaves(data)]
+
+
+def inside(problem: Problem, center: np.ndarray, points: np.ndarray) -> np.ndarray:
+    r"""`points` (m, d), those outside the convex domain replaced by the middle of `center` and their restriction.
+
+    That is an interior point if `center` is one, so that difference quotients make sense there.
+    """
+    restricted = problem.restrict(points)
+    moved = np.any(restricted != points, axis=-1, keepdims=True)
+    return np.where(moved, 0.5 * (center + restricted), points)
 
 
 def slope(function: Callable[[np.ndarray], Any], x: np.ndarray, v: np.ndarray) -> Any:

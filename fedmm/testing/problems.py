@@ -26,7 +26,7 @@ from fedmm.federation import Federation, Samples
 from fedmm.keys import Key
 from fedmm.problem import Problem
 from fedmm.symmetric import unpack
-from fedmm.testing import facts
+from fedmm.testing import facts, whole
 from fedmm.testing.cases import Case, assert_below, assert_close, slope
 from fedmm.testing.support import check_frequencies
 from fedmm.types import Batch, HasGradient, HasHessian, HasProx, HasSurrogate
@@ -175,7 +175,7 @@ def leading_axis(case: Case) -> None:
     both = [_evaluate(problem, data, thetas[k], ats[k]) for k, data in enumerate((a, b))]
     agree("an axis on both", _evaluate(problem, block, thetas, ats), both)
     of_data = _evaluate(problem, block, thetas[0], ats[0])
-    without = {name: of_data[name] for name in of_data.keys() - {"penalty", "prox", "lift"}}  # they see no data
+    without = {name: of_data[name] for name in of_data.keys() - {"penalty", "prox"}}  # they see no data
     agree("an axis on the data", without, [_evaluate(problem, data, thetas[0], ats[0]) for data in (a, b)])
     keys = (Key(case.seed, 1, 0), Key(case.seed, 1, 1))
     for name, oracle in _batched(case, case.problem):
@@ -295,7 +295,7 @@ def _evaluate(problem: Any, data: Any, theta: Array, at: Array) -> dict[str, Arr
         found["prox"] = problem.prox(theta, 0.7)
     if HasSurrogate in problem.oracles:
         s = problem.statistic(data, at)[0]
-        found |= {"statistic": s, "minimize": problem.minimize(s), "lift": problem.lift(theta)}
+        found |= {"statistic": s, "minimize": problem.minimize(s), "lift": problem.lift(problem.minimize(s))}
         found |= {"project": problem.project(-s), "majorizer": problem.majorizer(data, theta, at)}
     return found
 
@@ -304,7 +304,7 @@ def _beats_neighbours(case: Case, name: str, objective: Callable[[Array], float]
     lowest = objective(best)
     for scale in SCALES:
         for _ in range(5):
-            there = objective(best + scale * case.direction())
+            there = objective(case.problem.restrict(best + scale * case.direction()))
             assert_below(f"the objective at {name} against a step of {scale} away", lowest, there)
 
 
@@ -323,5 +323,6 @@ LAWS: dict[str, Callable[[Case], None]] = {
     "same_on_torch": same_on("torch"),
     "same_on_array_api_strict": same_on("array_api_strict"),
     **facts.LAWS,
+    **whole.LAWS,
 }
 """Every law by name."""

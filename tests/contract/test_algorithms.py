@@ -44,7 +44,8 @@ from fedmm.testing.federations import sample_federation
 from fedmm.testing.runs import Trial
 from fedmm.types import Batch, Cohort, HasGradient, Ticket
 from problems import Dictionary, LeastSquares, Logistic, Quadratic
-from theory_checks.beds import INSTANCES, bed
+from theory_checks.beds import bed
+from theory_checks.families import INSTANCES
 
 REAL, LABELS = sample_federation(), sample_federation(labels=True)
 SPARSE = sample_federation(labels=True, sparse=True)

@@ -19,7 +19,9 @@ from problems import CATALOG, Logistic, Quadratic
 from problems.penalties import l1_prox
 
 CASES = run_path(str(Path(__file__).with_name("problem_cases.py")))
-EXAMPLES: dict[str, Callable[[], Any]] = CASES["EXAMPLES"]
+EXAMPLES: dict[str, Callable[[], Any]] = dict(CASES["EXAMPLES"])
+for more in sorted(Path(__file__).parent.glob("problem_cases_*.py")):
+    EXAMPLES |= run_path(str(more))["EXAMPLES"]
 
 
 def test_every_problem_has_an_example() -> None:

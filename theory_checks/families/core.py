@@ -1,7 +1,4 @@
-r"""The functions phi and psi of the surrogate families :math:`U_s=g+\psi-\langle s,\phi\rangle`, which no method needs.
-
-Methods only ever average statistics and minimise; the theory also speaks of phi and psi. They are written here a second time,
-from the tables rather than from the oracles, so that `majorizer` and `minimize` of a problem can be held against them.
+r"""phi and psi of the first families: gradient, Jaakkola-Jordan, dictionary, transport.
 
 | family | psi | phi |
 |---|---|---|
@@ -17,10 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from fedmm.federation import Federation, Samples
 from fedmm.problem import Problem
 from fedmm.symmetric import pack
 from problems.dictionary import Dictionary
@@ -28,21 +26,11 @@ from problems.least_squares import LeastSquares
 from problems.logistic import Logistic
 from problems.quadratic import Quadratic
 from problems.transport import Transport
-from theory_checks.landscape import Landscape
+from theory_checks.beds import bed, samples
+from theory_checks.families.base import Family
+from theory_checks.landscape import Landscape, landscape
 
-__all__ = ["DictionaryFamily", "Family", "GradientFamily", "JaakkolaJordan", "TransportFamily", "conjugate", "family_of"]
-
-
-class Family(Protocol):
-    """phi and psi of one family."""
-
-    def phi(self, theta: np.ndarray) -> np.ndarray:
-        """phi(theta), shape (q,)."""
-        ...
-
-    def psi(self, theta: np.ndarray) -> float:
-        """psi(theta)."""
-        ...
+__all__ = ["FAMILIES", "INSTANCES", "SMOOTH", "DictionaryFamily", "GradientFamily", "JaakkolaJordan", "TransportFamily"]
 
 
 @dataclass(frozen=True)
@@ -111,40 +99,84 @@ def _gradient(problem: Any) -> Family:
     return GradientFamily(problem.rho)
 
 
-def _logistic(problem: Logistic) -> Family:
+def _logistic_family(problem: Logistic) -> Family:
     return JaakkolaJordan(problem.ridge) if problem.surrogate == "jaakkola-jordan" else _gradient(problem)
 
 
-def _dictionary(problem: Dictionary) -> Family:
+def _dictionary_family(problem: Dictionary) -> Family:
     return DictionaryFamily(problem.components)
 
 
-def _transport(problem: Transport) -> Family:
+def _transport_family(problem: Transport) -> Family:
     return TransportFamily(problem.epsilon, np.asarray(problem.masses))
 
 
 FAMILIES: dict[type[Problem], Callable[[Any], Family]] = {
     Quadratic: _gradient,
     LeastSquares: _gradient,
-    Logistic: _logistic,
-    Dictionary: _dictionary,
-    Transport: _transport,
+    Logistic: _logistic_family,
+    Dictionary: _dictionary_family,
+    Transport: _transport_family,
 }
 """How to find the family of a settled problem, by its class."""
 
 
-def family_of(problem: Problem) -> Family:
-    """The family of a settled problem.
-
-    Raises
-    ------
-    KeyError
-        If no family is written down for its class.
-    """
-    return FAMILIES[type(problem)](problem)
+def _quadratic(seed: int) -> Landscape:
+    return landscape(Quadratic(ridge=0.1), bed(3, 4, seed))
 
 
-def conjugate(at: Landscape, family: Family, s: np.ndarray) -> float:
-    r""":math:`G^*(s)=\max_\theta\langle s,\phi(\theta)\rangle-g(\theta)-\psi(\theta)`, attained at T(s)."""
-    theta = at.minimize(s)
-    return float(s @ family.phi(theta)) - float(at.problem.penalty(theta)) - family.psi(theta)
+def _least_squares(seed: int) -> Landscape:
+    return landscape(LeastSquares(), samples(seed))
+
+
+def _least_squares_ridge(seed: int) -> Landscape:
+    return landscape(LeastSquares(ridge=0.3), samples(seed))
+
+
+def _least_squares_l1(seed: int) -> Landscape:
+    return landscape(LeastSquares(l1=0.5), samples(seed))
+
+
+def _logistic(seed: int) -> Landscape:
+    return landscape(Logistic(), samples(seed, labels=True))
+
+
+def _logistic_ridge(seed: int) -> Landscape:
+    return landscape(Logistic(ridge=0.1), samples(seed, labels=True))
+
+
+def _logistic_l1(seed: int) -> Landscape:
+    return landscape(Logistic(l1=0.05), samples(seed, labels=True))
+
+
+def _jaakkola_jordan(seed: int) -> Landscape:
+    return landscape(Logistic(ridge=0.1, surrogate="jaakkola-jordan"), samples(seed, labels=True))
+
+
+def _dictionary(seed: int) -> Landscape:
+    return landscape(Dictionary(components=2, l1=0.05, l2=0.1, iterations=600), samples(seed))
+
+
+def _transport(seed: int) -> Landscape:
+    rng = np.random.default_rng([seed, 1])
+    public = {"atoms": rng.standard_normal((4, 2)), "masses": rng.dirichlet(np.full(4, 3.0))}
+    clients = [Samples(rng.standard_normal((5 + i, 2)) + rng.standard_normal(2)) for i in range(3)]
+    return landscape(Transport(epsilon=0.5), Federation(clients, "samples", public=public))
+
+
+INSTANCES: dict[str, Callable[[int], Landscape]] = {
+    "quadratic": _quadratic,
+    "least-squares": _least_squares,
+    "least-squares-ridge": _least_squares_ridge,
+    "least-squares-l1": _least_squares_l1,
+    "logistic": _logistic,
+    "logistic-ridge": _logistic_ridge,
+    "logistic-l1": _logistic_l1,
+    "jaakkola-jordan": _jaakkola_jordan,
+    "dictionary": _dictionary,
+    "transport": _transport,
+}
+"""A small random instance of each, from a seed."""
+
+SMOOTH = ("quadratic", "least-squares", "logistic", "logistic-ridge", "jaakkola-jordan", "dictionary", "transport")
+"""Those whose T is differentiable."""
