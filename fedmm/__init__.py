@@ -23,6 +23,7 @@ from fedmm.result import Result, RunError, Status
 from fedmm.schedules import Constant, Inverse, InverseSqrt
 from fedmm.solve import compose, solve
 from fedmm.stopping import Below, Budget, Stalled
+from fedmm.sweep import Sweep, solve_many
 from fedmm.trace import Trace
 from fedmm.types import Batch, Facts, Promise
 
@@ -70,6 +71,7 @@ __all__ = [
     "Stalled",
     "Status",
     "StochasticMM",
+    "Sweep",
     "TopK",
     "Trace",
     "UpdateSizes",
@@ -77,6 +79,7 @@ __all__ = [
     "compose",
     "load",
     "solve",
+    "solve_many",
 ]
 
 

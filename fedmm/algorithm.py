@@ -55,6 +55,10 @@ class Algorithm(ABC):
     needs_everyone: ClassVar[bool] = False
     """Whether the method is defined for full participation only."""
 
+    sweeps: ClassVar[tuple[str, ...]] = ()
+    """Numeric fields in which runs may differ that `fedmm.solve_many` carries side by side: the method's lines work with a
+    column (configurations, 1) in their place."""
+
     def settle(self, composition: Composition) -> Self:
         """The method with ``step="theory"`` and the like replaced by numbers, before round 0.
 

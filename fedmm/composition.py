@@ -8,7 +8,7 @@ r"""From declared facts to legality, composed facts, admissible steps and promis
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import isfinite
 from typing import Any
@@ -85,6 +85,12 @@ class Composition:
         """The variance factor of channel and participation together; None if the channel's is unknown or some p_i is 0."""
         p_min = min(self.sampling.probabilities)
         return None if self.omega is None or p_min <= 0 else (1.0 + self.omega) / p_min - 1.0
+
+    def with_method(self, algorithm: Algorithm) -> Composition:
+        """The same parts with another method; the facts of problem and participation, where known, come along."""
+        other = replace(self, algorithm=algorithm)
+        other.__dict__.update({name: self.__dict__[name] for name in ("facts", "sampling") if name in self.__dict__})
+        return other
 
     def refusal(self) -> str | None:
         """The sentence saying why these parts must not be composed, or None."""

@@ -21,6 +21,7 @@ from fedmm.arrays import Array, norm2
 from fedmm.errors import SpecError
 from fedmm.executors.base import Fleet
 from fedmm.problem import Problem
+from fedmm.types import HasSurrogate
 
 __all__ = ["CATALOG", "Field", "Metric", "Objective", "Snapshot", "UpdateSizes", "objective_of"]
 
@@ -63,6 +64,9 @@ class Metric(ABC):
 
     columns: ClassVar[tuple[str, ...]]
     """The columns of the trace it fills."""
+
+    requires: ClassVar[tuple[type, ...]] = ()
+    """The oracles it calls beside `value` (protocols of `fedmm.types`)."""
 
     every: int
     """Measured in rounds 0, every, 2 every, ... and where a run ends."""
@@ -144,6 +148,7 @@ class UpdateSizes(Metric):
     every: int = 1
     name: ClassVar[str] = "update-sizes"
     columns: ClassVar[tuple[str, ...]] = ("parameter_step", "surrogate_step")
+    requires: ClassVar[tuple[type, ...]] = (HasSurrogate,)
 
     def __post_init__(self) -> None:
         check_every(self)
@@ -174,6 +179,7 @@ class Field(Metric):
     every: int = 1
     name: ClassVar[str] = "field"
     columns: ClassVar[tuple[str, ...]] = ("field",)
+    requires: ClassVar[tuple[type, ...]] = (HasSurrogate,)
 
     def __post_init__(self) -> None:
         check_every(self)

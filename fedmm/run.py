@@ -25,7 +25,7 @@ from fedmm.stopping import StopRule
 from fedmm.trace import Trace
 from fedmm.types import Cohort
 
-__all__ = ["Callback", "Run"]
+__all__ = ["REMEDY", "Callback", "Run", "interruptible"]
 
 REMEDY = "Try a smaller step, step='theory' where the method has it, or a channel with less variance."
 """What to try after a divergence."""
@@ -67,7 +67,7 @@ class Run:
 
     def go(self, rounds: int, rules: tuple[StopRule, ...], callbacks: tuple[Callback, ...], progress: bool) -> Result:
         """Run so many (more) rounds."""
-        with np.errstate(all="ignore"), _interruptible() as interrupted:
+        with np.errstate(all="ignore"), interruptible() as interrupted:
             status = self._open(callbacks) if not self.rows else None
             done = int(self.rows[-1]["round"])
             last = done + rounds
@@ -211,7 +211,7 @@ def _as_if_unbroken(resume: Result) -> list[dict[str, float]]:
 
 
 @contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
+def interruptible() -> Iterator[Callable[[], bool]]:
     """Ctrl-C sets a flag that is looked at between rounds; a second Ctrl-C acts at once. Only in the main thread."""
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():

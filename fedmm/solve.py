@@ -23,7 +23,7 @@ from fedmm.run import Callback, Run
 from fedmm.stopping import StopRule
 from fedmm.trace import COUNTERS
 
-__all__ = ["compose", "solve"]
+__all__ = ["MEASURED", "check_rules", "compose", "solve"]
 
 MEASURED: tuple[Metric, ...] = (Objective(),)
 """What is measured where nobody says otherwise."""
@@ -38,8 +38,15 @@ def compose(
     channel: Channel | None = None,
     downlink: Channel | None = None,
     participation: Participation | None = None,
+    metrics: Sequence[Metric] = (),
 ) -> Composition:
-    """The parts as `solve` would use them, with their facts: what `fedmm explain` prints. Runs nothing and refuses nothing."""
+    """The parts as `solve` would use them, with their facts: what `fedmm explain` prints. Runs nothing and refuses nothing.
+
+    Raises
+    ------
+    DataError, SpecError
+        If the problem does not take these data, or a metric needs an oracle that the problem does not offer.
+    """
     channel = Identity() if channel is None else channel
     downlink = Identity() if downlink is None else downlink
     participation = Full() if participation is None else participation
@@ -49,7 +56,14 @@ def compose(
     check_instance("participation", participation, Participation)
     check_instance("channel", channel, Channel)
     check_instance("downlink", downlink, Channel)
-    settled = problem.settle(federation, algorithm.requires)
+    called = dict.fromkeys((*algorithm.requires, *(oracle for metric in metrics for oracle in metric.requires)))
+    for metric in metrics:
+        lacking = [oracle.__name__ for oracle in metric.requires if oracle not in problem.oracles]
+        if lacking:
+            raise SpecError(
+                f"The metric {metric.name} needs the oracle {lacking[0]}, which {problem.name} does not offer; leave it out."
+            )
+    settled = problem.settle(federation, tuple(called))
     start = settled.start(federation) if theta0 is None else theta0
     return Composition(settled, federation, algorithm, channel, downlink, participation, start)
 
@@ -144,12 +158,13 @@ def solve(
         channel=parts.channel,
         downlink=parts.downlink,
         participation=parts.participation,
+        metrics=measured,
     )
     composition.check()
     if resume is not None:
         _check_resume(parts, federation, theta0, resume)
     if not called:  # a callback may add columns of its own
-        _check_rules(rules, measured)
+        check_rules(rules, measured)
     run = Run(parts, composition, executor, measured, resume)
     result = run.go(rounds, rules, called, sys.stderr.isatty() if progress is None else progress)
     status = result.status
@@ -158,7 +173,8 @@ def solve(
     return result
 
 
-def _check_rules(rules: tuple[StopRule, ...], metrics: tuple[Metric, ...]) -> None:
+def check_rules(rules: tuple[StopRule, ...], metrics: tuple[Metric, ...]) -> None:
+    """That every column a rule reads is measured; raises SpecError naming it."""
     known = {*COUNTERS, *(column for metric in metrics for column in metric.columns)}
     for rule in rules:
         for column in rule.reads:

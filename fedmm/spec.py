@@ -11,7 +11,7 @@ read follows from the field's annotation, see `fedmm.convert`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from fedmm.catalog import kind_of, lookup
 from fedmm.convert import admits_none, from_text, from_value, plain, spelled, split_top
 from fedmm.errors import SpecError, suggest
 
-__all__ = ["assign", "build", "describe", "parse", "spell"]
+__all__ = ["assign", "build", "describe", "locate", "parse", "put", "spell"]
 
 
 def parse(kind: str, text: str) -> Any:
@@ -124,25 +124,43 @@ def assign(objects: Mapping[str, Any], text: str) -> dict[str, Any]:
         not fit.
     """
     path, equals, value = text.partition("=")
-    words = path.strip().split(".")
-    if not equals or "" in words:
+    if not equals or not path.strip():
         raise SpecError(f"Expected field=value or object.field=value, got {text!r}.")
+    owner, inner = locate(objects, path.strip())
+    where = f"{owner}.{'.'.join(inner)}"
+    return {**objects, owner: _assigned(objects[owner], inner, where, lambda annotation: from_text(value, annotation, where))}
+
+
+def locate(objects: Mapping[str, Any], path: str) -> tuple[str, list[str]]:
+    """The word of the part that ``method.step``, or ``step`` alone, is a field of, and the path inside that part.
+
+    Raises
+    ------
+    SpecError
+        If nothing has the field (with the nearest known one), or several have it (with the candidates).
+    """
+    words = path.split(".")
+    if "" in words:
+        raise SpecError(f"Expected field=value or object.field=value, got the field {path!r}.")
     parts = {word: part for word, part in objects.items() if part is not None}
     if words[0] in parts and len(words) > 1:
-        owner, inner = words[0], words[1:]
-    elif words[0] in objects and len(words) > 1:
-        raise SpecError(f"Cannot set {path.strip()!r}: this run has no {words[0]}.")
-    else:
-        owners = [word for word, part in parts.items() if words[0] in _fields(type(part))]
-        if len(owners) > 1:
-            candidates = " or ".join(f"{owner}.{path.strip()}" for owner in owners)
-            raise SpecError(f"The field {words[0]!r} is ambiguous; say {candidates}.")
-        if not owners:
-            known = {key for part in parts.values() for key in _fields(type(part))}
-            hint = suggest(words[0], known if len(words) == 1 else known | set(parts))
-            raise SpecError(f"Nothing in this run has a field {path.strip()!r}.{hint}")
-        owner, inner = owners[0], words
-    return {**objects, owner: _assigned(parts[owner], inner, value, f"{owner}.{'.'.join(inner)}")}
+        return words[0], words[1:]
+    if words[0] in objects and len(words) > 1:
+        raise SpecError(f"Cannot set {path!r}: this run has no {words[0]}.")
+    owners = [word for word, part in parts.items() if words[0] in _fields(type(part))]
+    if len(owners) > 1:
+        candidates = " or ".join(f"{owner}.{path}" for owner in owners)
+        raise SpecError(f"The field {words[0]!r} is ambiguous; say {candidates}.")
+    if not owners:
+        known = {key for part in parts.values() for key in _fields(type(part))}
+        hint = suggest(words[0], known if len(words) == 1 else known | set(parts))
+        raise SpecError(f"Nothing in this run has a field {path!r}.{hint}")
+    return owners[0], words
+
+
+def put(part: Any, path: Sequence[str], value: Any) -> Any:
+    """`part` with `value` (not text) in the field at `path`; errors as `assign`."""
+    return _assigned(part, list(path), f"{_part_name(part)}.{'.'.join(path)}", lambda annotation: value)
 
 
 def spell(part: Any) -> str:
@@ -213,23 +231,23 @@ def _construct(cls: type, given: dict[str, Any]) -> Any:
         raise SpecError(f"{cls.name}: {error}") from error  # type: ignore[attr-defined]
 
 
-def _assigned(part: Any, path: list[str], text: str, where: str) -> Any:
-    """`part` with the field at `path` read from `text`."""
+def _assigned(part: Any, path: list[str], where: str, read: Callable[[Any], Any]) -> Any:
+    """`part` with the field at `path` set to ``read(its annotation)``."""
     key, inner = path[0], path[1:]
     known = _fields(type(part))
     _check_field(f"{where.removesuffix('.' + '.'.join(path))} ({_part_name(part)})", key, known)
     value = getattr(part, key)
     if not inner:
-        return _replaced(part, key, from_text(text, annotations_of(type(part))[key], where))
+        return _replaced(part, key, read(annotations_of(type(part))[key]))
     if isinstance(value, tuple) and len(inner) > 1 and inner[0].isdigit():
         number = int(inner[0])
         if number >= len(value):
             raise SpecError(f"Cannot set {where}: {key} has {len(value)} elements, numbered from 0.")
-        value = (*value[:number], _assigned(value[number], inner[1:], text, where), *value[number + 1 :])
+        value = (*value[:number], _assigned(value[number], inner[1:], where, read), *value[number + 1 :])
         return _replaced(part, key, value)
     if kind_of(type(value)) is None:
         raise SpecError(f"Cannot set {where}: {key} is {value!r}, which has no fields of its own.")
-    return _replaced(part, key, _assigned(value, inner, text, where))
+    return _replaced(part, key, _assigned(value, inner, where, read))
 
 
 def _replaced(part: Any, key: str, value: Any) -> Any:

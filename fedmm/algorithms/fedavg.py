@@ -61,6 +61,7 @@ class FedAvg(Algorithm):
     name: ClassVar[str] = "fedavg"
     requires: ClassVar[tuple[type, ...]] = (HasGradient,)
     averages: ClassVar[Literal["increments", "models"]] = "models"
+    sweeps: ClassVar[tuple[str, ...]] = ("step", "server_step")
     handles_penalty: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

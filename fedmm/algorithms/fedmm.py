@@ -15,10 +15,9 @@ r"""FedMM: federated majorise-minimise by surrogate aggregation.
 | a | a = 1/(1 + omega_p), the effective memory step; for equal p it is alpha p with alpha = 1/(1 + omega) |
 | batch | b |
 
-The invariant v = sum_i w_i V_i holds after every round, for unequal p_i too.
-Source: A. Dieuleveut, G. Fort, M. Hegazy, H.-T. Wai, *Federated Majorize-Minimization: Beyond Parameter Aggregation*, arXiv
-2507.17534; its box and constants were not available to us. The loop is FedEM's (arXiv 2111.02083) with weights, unequal p_i and
-projection; the step is our statement P5 (`fedmm.bounds`). Where we differ: openings for s_0 and the V_i.
+After every round v = sum_i w_i V_i, for unequal p_i too. Source: A. Dieuleveut, G. Fort, M. Hegazy, H.-T. Wai, *Federated
+Majorize-Minimization: Beyond Parameter Aggregation*, arXiv 2507.17534; its box and constants were not available to us. The loop
+is FedEM's (arXiv 2111.02083) with weights, unequal p_i and projection; the step is our P5 (`fedmm.bounds`), openings are ours.
 """
 
 from __future__ import annotations
@@ -85,6 +84,7 @@ class FedMM(Algorithm):
     name: ClassVar[str] = "fedmm"
     requires: ClassVar[tuple[type, ...]] = (HasSurrogate,)
     averages: ClassVar[Literal["increments", "models"]] = "increments"
+    sweeps: ClassVar[tuple[str, ...]] = ("step", "a")
     needs_unbiased: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

@@ -65,6 +65,7 @@ class FedPM(Algorithm):
     name: ClassVar[str] = "fedpm"
     requires: ClassVar[tuple[type, ...]] = (HasGradient, HasHessian)
     averages: ClassVar[Literal["increments", "models"]] = "models"
+    sweeps: ClassVar[tuple[str, ...]] = ("step",)
     compresses: ClassVar[tuple[str, ...] | None] = ()
     handles_penalty: ClassVar[bool] = False
 

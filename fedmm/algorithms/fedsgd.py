@@ -52,6 +52,7 @@ class FedSGD(Algorithm):
     name: ClassVar[str] = "fedsgd"
     requires: ClassVar[tuple[type, ...]] = (HasGradient,)
     averages: ClassVar[Literal["increments", "models"]] = "increments"
+    sweeps: ClassVar[tuple[str, ...]] = ("step",)
     handles_penalty: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

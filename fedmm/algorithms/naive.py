@@ -72,6 +72,7 @@ class Naive(Algorithm):
     name: ClassVar[str] = "naive"
     requires: ClassVar[tuple[type, ...]] = (HasSurrogate,)
     averages: ClassVar[Literal["increments", "models"]] = "increments"
+    sweeps: ClassVar[tuple[str, ...]] = ("step", "a")
     needs_unbiased: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

@@ -65,6 +65,7 @@ class StochasticMM(Algorithm):
     name: ClassVar[str] = "stochastic-mm"
     requires: ClassVar[tuple[type, ...]] = (HasSurrogate,)
     averages: ClassVar[Literal["increments", "models"]] = "models"
+    sweeps: ClassVar[tuple[str, ...]] = ("step",)
     compresses: ClassVar[tuple[str, ...] | None] = ()
     needs_everyone: ClassVar[bool] = True
 

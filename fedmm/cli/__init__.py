@@ -1,4 +1,4 @@
-"""The command line: ``fedmm run | compare | explain | list | show-versions``."""
+"""The command line: ``fedmm run | compare | sweep | explain | list | show-versions``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from fedmm.cli.compare import compare
 from fedmm.cli.explain import explain
 from fedmm.cli.info import list_parts, show_versions
 from fedmm.cli.run import run
+from fedmm.cli.sweep import sweep
 
 __all__ = ["main"]
 
@@ -18,5 +19,5 @@ def main() -> None:
     """Federated optimization by surrogates: declare, check, solve, see the result."""
 
 
-for command in (run, compare, explain, list_parts, show_versions):
+for command in (run, compare, sweep, explain, list_parts, show_versions):
     main.add_command(command)

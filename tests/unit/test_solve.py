@@ -41,13 +41,14 @@ from fedmm import (
 )
 from fedmm.algorithms import CATALOG
 from fedmm.arrays import Array
+from fedmm.errors import SpecError
 from fedmm.metrics import Snapshot
 from fedmm.participation import Participation
 from fedmm.problem import Problem
 from fedmm.testing.federations import sample_federation
 from fedmm.testing.runs import assert_same_run
 from fedmm.testing.scripted import PlayedCohorts
-from fedmm.types import Batch
+from fedmm.types import Batch, HasGradient
 from problems import Dictionary, LeastSquares, Logistic, Quadratic
 from theory_checks.beds import bed
 
@@ -352,3 +353,15 @@ def test_a_compressed_downlink_changes_what_clients_see(algorithm: Any) -> None:
     assert not np.array_equal(masked.theta, plain.theta)
     assert 0 < masked.trace["bits_down"][-1] < plain.trace["bits_down"][-1]
     assert list(masked.trace["bits_up"]) == list(plain.trace["bits_up"])
+
+
+def test_a_metric_without_its_oracle_is_refused_and_one_with_it_is_settled_for() -> None:
+    federation = Federation([Samples(np.eye(2), np.array([1.0, -1.0]))])
+    result = solve(Logistic(), federation, FedAvg(), rounds=1, metrics=UpdateSizes(), progress=False)
+    assert np.isfinite(result.trace.last("surrogate_step"))
+
+    class Gradients(Logistic):
+        oracles = (HasGradient,)
+
+    with pytest.raises(SpecError, match="field needs the oracle HasSurrogate, which logistic does not offer"):
+        solve(Gradients(), federation, FedAvg(), rounds=1, metrics=Field())
