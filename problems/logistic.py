@@ -113,9 +113,10 @@ class Logistic(Problem):
     def gradient(self, data: Samples, theta: Array, batch: Batch | None = None) -> Array:
         r""":math:`-\frac1{n_i}\sum_jy_j\sigma(-m_j)x_j+\lambda\theta`, shape (..., d); of the batch if given."""
         X, y = data if batch is None else take(data, batch)
-        m = y * data_dot(X, theta)
-        half = y * (0.5 / X.shape[-2])
-        r = (namespace(m).tanh(0.5 * m) - 1.0) * half  # -y sigma(-m) / n: sigma by tanh cannot overflow
+        half = data_dot(X, theta) * (0.5 * y)  # half the margins
+        r = namespace(half).tanh(half)  # -y sigma(-m) / n = y (tanh(m/2) - 1) / (2n): sigma by tanh cannot overflow
+        r -= 1.0
+        r *= y * (0.5 / X.shape[-2])
         return data_tdot(X, r) + self.ridge * theta
 
     def hessian(self, data: Samples, theta: Array) -> Array:

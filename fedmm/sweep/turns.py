@@ -42,11 +42,15 @@ class Memories:
             if some is None or rows == list(range(some.shape[0])):
                 return first[0]  # the same lanes as last time: no copy
         data = stage.federation[client]
-        each = [
-            stage.algorithm.first_memory(stage.problem, data, row(model, i)) if kept is None else row(*kept)
-            for i, kept in enumerate(found)
-        ]
-        return None if each[0] is None else join(each)
+        each: list[Any] = []
+        for i, kept in enumerate(found):
+            if kept is None:
+                each.append(stage.algorithm.first_memory(stage.problem, data, row(model, i)))
+                if each[-1] is None:
+                    return None  # this method keeps nothing
+            else:
+                each.append(row(*kept))
+        return join(each)
 
     def commit(self, pending: dict[int, tuple[Sequence[int], Any]], wanted: Set[int]) -> None:
         """Keep what clients computed for the lanes `wanted`: for each client the lanes, and their memories as one tree."""
