@@ -5,9 +5,13 @@ from __future__ import annotations
 from fedmm.build import federation, federation_from
 from fedmm.federation import Partition, Source
 from problems.data.bundled import BreastCancer, Diabetes, Digits
+from problems.data.feature_shift import FeatureShift
 from problems.data.images import DigitPatches, ImageColors
+from problems.data.kmeans import KMeans
 from problems.data.libsvm import LibSVM
 from problems.data.partitions import IID, Contiguous, Dirichlet
+from problems.data.quantity import Quantity
+from problems.data.shards import Shards
 from problems.data.synthetic import SyntheticDictionary, SyntheticQuadratic, TestBed
 from problems.data.synthetic_logistic import SyntheticLogistic
 
@@ -20,8 +24,12 @@ __all__ = [
     "DigitPatches",
     "Digits",
     "Dirichlet",
+    "FeatureShift",
     "ImageColors",
+    "KMeans",
     "LibSVM",
+    "Quantity",
+    "Shards",
     "SyntheticDictionary",
     "SyntheticLogistic",
     "SyntheticQuadratic",
@@ -37,9 +45,13 @@ CATALOG: tuple[type[Source] | type[Partition], ...] = (
     DigitPatches,
     Digits,
     Dirichlet,
+    FeatureShift,
     IID,
     ImageColors,
+    KMeans,
     LibSVM,
+    Quantity,
+    Shards,
     SyntheticDictionary,
     SyntheticLogistic,
     SyntheticQuadratic,
