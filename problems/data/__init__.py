@@ -9,6 +9,7 @@ from problems.data.feature_shift import FeatureShift
 from problems.data.images import DigitPatches, ImageColors
 from problems.data.kmeans import KMeans
 from problems.data.libsvm import LibSVM
+from problems.data.natural import ByColumn, ByGroup
 from problems.data.partitions import IID, Contiguous, Dirichlet
 from problems.data.quantity import Quantity
 from problems.data.shards import Shards
@@ -19,6 +20,8 @@ __all__ = [
     "CATALOG",
     "IID",
     "BreastCancer",
+    "ByColumn",
+    "ByGroup",
     "Contiguous",
     "Diabetes",
     "DigitPatches",
@@ -40,6 +43,8 @@ __all__ = [
 
 CATALOG: tuple[type[Source] | type[Partition], ...] = (
     BreastCancer,
+    ByColumn,
+    ByGroup,
     Contiguous,
     Diabetes,
     DigitPatches,
