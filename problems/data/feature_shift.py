@@ -8,15 +8,15 @@ each other before the cut.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from fedmm.arguments import check_fields
-from fedmm.arrays import Array, is_sparse, to_numpy
+from fedmm.arrays import is_sparse, to_numpy
 from fedmm.errors import DataError, SpecError
 from fedmm.federation import Partition, Samples
-from problems.data.shares import check_clients, check_enough
+from problems.data.shares import check_clients, check_enough, for_sklearn
 
 __all__ = ["FeatureShift", "column_of"]
 
@@ -82,22 +82,18 @@ def _leading(samples: Samples) -> np.ndarray:
     """The samples' coordinate along the direction in which they vary most."""
     from sklearn.decomposition import PCA
 
-    X = samples.X
+    X = for_sklearn(samples)
     n, d = X.shape
     if d == 1:
-        return X.toarray().ravel() if is_sparse(X) else to_numpy(X).ravel()
+        return X.toarray().ravel() if is_sparse(X) else X.ravel()
     if n == 1 or _all_rows_equal(X):
         return np.zeros(n)
     if is_sparse(X):
         return PCA(1, svd_solver="arpack", random_state=0).fit_transform(X).ravel()
-    Z = to_numpy(X)
-    Z = Z - Z.mean(axis=0)  # first: the covariance of uncentred columns would cancel
+    Z = X - X.mean(axis=0)  # first: the covariance of uncentred columns would cancel
     solver = "covariance_eigh" if d <= SMALL else "arpack"
     return PCA(1, svd_solver=solver, random_state=0).fit_transform(Z).ravel()
 
 
-def _all_rows_equal(X: Array) -> bool:
-    if is_sparse(X):
-        return bool((X.max(axis=0).toarray() == X.min(axis=0).toarray()).all())
-    x = to_numpy(X)
-    return bool((x == x[0]).all())
+def _all_rows_equal(X: Any) -> bool:
+    return bool((X.max(axis=0).toarray() == X.min(axis=0).toarray()).all() if is_sparse(X) else (X[0] == X).all())

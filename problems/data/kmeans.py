@@ -13,10 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fedmm.arguments import check_fields
-from fedmm.arrays import is_sparse, to_numpy
 from fedmm.errors import DataError, SpecError
 from fedmm.federation import Partition, Samples
-from problems.data.shares import check_clients, check_enough
+from problems.data.shares import check_clients, check_enough, for_sklearn
 
 __all__ = ["KMeans"]
 
@@ -53,11 +52,10 @@ class KMeans(Partition):
 
         check_enough(samples, self.clients)
         clusters: Any = sklearn.cluster.KMeans
-        X = samples.X if is_sparse(samples.X) else to_numpy(samples.X)
         seed = int(generator.integers(2**31))
         with threadpool_limits(1), warnings.catch_warnings():  # one thread: sums over threads depend on their number
             warnings.simplefilter("ignore", ConvergenceWarning)  # fewer different samples than clusters: refused below
-            cluster = clusters(self.clients, n_init=self.starts, random_state=seed).fit_predict(X)
+            cluster = clusters(self.clients, n_init=self.starts, random_state=seed).fit_predict(for_sklearn(samples))
         _, first, client = np.unique(cluster, return_index=True, return_inverse=True)
         if len(first) < self.clients:
             raise DataError(

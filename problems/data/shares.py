@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from fedmm.arrays import to_numpy
+from fedmm.arrays import is_sparse, to_numpy
 from fedmm.errors import DataError, SpecError
 from fedmm.federation import Partition, Samples
 
-__all__ = ["check_clients", "check_enough", "label_rows", "rounded"]
+__all__ = ["check_clients", "check_enough", "for_sklearn", "label_rows", "rounded"]
 
 
 def check_clients(partition: Partition, clients: int | None) -> None:
@@ -56,6 +56,14 @@ def label_rows(partition: Partition, samples: Samples) -> list[np.ndarray]:
             "use 'iid' or 'contiguous'."
         )
     return [np.flatnonzero(y == label) for label in np.unique(y)]
+
+
+def for_sklearn(samples: Samples) -> Any:
+    """X as a NumPy array, or as a sparse matrix whose parts are contiguous: what scikit-learn takes."""
+    X = samples.X
+    if not is_sparse(X):
+        return to_numpy(X)
+    return type(X)((np.ascontiguousarray(X.data), X.indices, X.indptr), shape=X.shape)
 
 
 def rounded(fractions: Any, total: int) -> np.ndarray:

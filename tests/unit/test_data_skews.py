@@ -17,6 +17,17 @@ def draw(rule, samples, seed=0):
     return rule.split(samples, np.random.default_rng(seed))
 
 
+def strided(X):
+    """A sparse matrix whose values are every other number of a longer array, as readers of files make them."""
+    matrix = sp.csr_matrix(X)
+    matrix.data = np.repeat(matrix.data, 2)[::2]
+    assert not matrix.data.flags.c_contiguous
+    return matrix
+
+
+GIVEN = {"dense": np.asarray, "sparse": sp.csr_matrix, "strided": strided, "torch": torch.as_tensor}
+
+
 def samples_of(n: int, classes: int, d: int = 5, seed: int = 0) -> Samples:
     generator = np.random.default_rng(seed)
     return Samples(generator.standard_normal((n, d)), generator.integers(0, classes, n).astype(float))
@@ -114,12 +125,12 @@ def test_quantity_refuses():
         draw(Quantity(minimum=3), samples_of(20, 2))
 
 
-@pytest.mark.parametrize("kind", ["dense", "sparse", "torch"])
+@pytest.mark.parametrize("kind", GIVEN)
 def test_feature_shift_sorts_along_the_leading_principal_direction(kind):
     """Against NumPy's singular vectors: clients are intervals of the projection, whatever its sign."""
     generator = np.random.default_rng(2)
     X = generator.standard_normal((200, 6)) * [1, 1, 5, 1, 2, 1] + 3.0
-    given = {"dense": np.asarray, "sparse": sp.csr_matrix, "torch": torch.as_tensor}[kind](X)
+    given = GIVEN[kind](X)
     split = draw(FeatureShift(0.0, 7), Samples(given))
     score = (X - X.mean(axis=0)) @ np.linalg.svd(X - X.mean(axis=0))[2][0]
     score = score if score[split[0]].mean() < score[split[-1]].mean() else -score
@@ -161,12 +172,12 @@ def test_feature_shift_refuses():
         draw(FeatureShift(column=1), Samples(X))
 
 
-@pytest.mark.parametrize("kind", ["dense", "sparse", "torch"])
+@pytest.mark.parametrize("kind", GIVEN)
 def test_k_means_finds_clusters_that_are_there(kind):
     generator = np.random.default_rng(0)
     true = generator.integers(0, 4, 300)
     X = 100.0 * np.eye(4)[true] + generator.standard_normal((300, 4))
-    given = {"dense": np.asarray, "sparse": sp.csr_matrix, "torch": torch.as_tensor}[kind](X)
+    given = GIVEN[kind](X)
     split = draw(KMeans(4, starts=5), Samples(given))
     assert sorted(tuple(rows) for rows in split) == sorted(tuple(np.flatnonzero(true == k)) for k in range(4))
     assert [int(rows[0]) for rows in split] == sorted(int(rows[0]) for rows in split)
