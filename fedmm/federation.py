@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence, Set, Sized
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from fedmm.arguments import check_instance, whole
 from fedmm.arrays import Array, as_like, is_sparse, leaves, map_leaves, namespace, to_numpy
 from fedmm.checks import check_array, check_split, numeric
 from fedmm.errors import DataError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["Federation", "Partition", "Samples", "Source", "digest_of"]
 
@@ -245,6 +248,21 @@ class Federation:
             seen.update(name.encode())
             _digest(self.public[name], seen)
         return seen.hexdigest()
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw which labels, and how many samples, each client has.
+
+        Targets that are not whole numbers are put in intervals that hold equally many samples; without targets only the
+        sizes are drawn.
+
+        Parameters
+        ----------
+        ax : matplotlib axes or None
+            Where to draw; the sizes take their room from it. None makes a new figure.
+        """
+        from fedmm.plot_clients import draw_clients
+
+        return draw_clients(self, ax)
 
     def to(self, convert: Any) -> Federation:
         """The same federation with ``convert(array)`` applied to every array, for example to move it to a GPU."""
