@@ -70,7 +70,8 @@ def federation(
         "seed": seed,
     }
     X, y = loaded
-    return Federation.from_arrays(X, y, rule, weights=values, seed=seed, public=source.public(), origin=origin)
+    groups = source.groups() if rule.needs_groups else None
+    return Federation.from_arrays(X, y, rule, weights=values, seed=seed, groups=groups, public=source.public(), origin=origin)
 
 
 def federation_from(origin: Mapping[str, Any]) -> Federation:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence, Set, Sized
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from fedmm.arguments import check_instance, whole
 from fedmm.arrays import Array, as_like, is_sparse, leaves, map_leaves, namespace, to_numpy
 from fedmm.checks import check_array, check_split, numeric
 from fedmm.errors import DataError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["Federation", "Partition", "Samples", "Source", "digest_of"]
 
@@ -39,9 +42,22 @@ class Partition(ABC):
     name: ClassVar[str]
     """The name on the command line and in recipes."""
 
+    needs_groups: ClassVar[bool] = False
+    """Whether `split` wants to know the group (writer, speaker, user, column) of each sample; only then is it told."""
+
     @abstractmethod
-    def split(self, samples: Samples, generator: np.random.Generator) -> list[np.ndarray]:
+    def split(self, samples: Samples, generator: np.random.Generator, groups: np.ndarray | None = None) -> list[np.ndarray]:
         """The row numbers of each client; every sample exactly once.
+
+        Parameters
+        ----------
+        samples : Samples
+            The samples, n of them.
+        generator : numpy.random.Generator
+            The only randomness allowed.
+        groups : array (n,) or None
+            The group of each sample, numbers or strings. Where `needs_groups` is True it is always given; elsewhere never,
+            and the argument may be left out.
 
         Raises
         ------
@@ -65,6 +81,18 @@ class Source(ABC):
         DataError
             If the data are missing or corrupt.
         """
+
+    def groups(self) -> np.ndarray | None:
+        """The group each sample belongs to (its writer, speaker, user, ...), in the order of `load`; None if nobody knows.
+
+        Shape (n,), numbers or strings. Partitions that set `Partition.needs_groups` deal by it.
+
+        Raises
+        ------
+        DataError
+            As `load`.
+        """
+        return None
 
     def public(self) -> dict[str, Array]:
         """What everybody knows beside the samples, such as the atoms of a transport problem: `Federation.public`."""
@@ -147,18 +175,20 @@ class Federation:
         *,
         weights: Sequence[float] | str = "samples",
         seed: int = 0,
+        groups: Any = None,
         public: Mapping[str, Array] | None = None,
         origin: Mapping[str, Any] | None = None,
     ) -> Federation:
         """Deal the rows of `X` (and `y`) out to clients.
 
         The rows are sorted by client once, so that each client's data are a contiguous view. Without a partition there
-        is one client.
+        is one client. `groups` (n,) says which group (writer, speaker, user, ...) each row belongs to, for the
+        partitions that deal by it.
 
         Raises
         ------
         DataError
-            As the constructor; also if `X` and `y` differ in length.
+            As the constructor; also if `X`, `y` and `groups` differ in length, or a partition needs groups and there are none.
         SpecError
             If `partition` is not one, or `seed` is not an integer >= 0.
         """
@@ -179,7 +209,8 @@ class Federation:
             check_array(y, "y")
         if partition is None:
             return cls([Samples(X, y)], weights, public=public, origin=origin, check=False)
-        split = partition.split(Samples(X, y), np.random.default_rng(seed))
+        told = {"groups": _groups(groups, partition, X.shape[0])} if partition.needs_groups else {}
+        split = partition.split(Samples(X, y), np.random.default_rng(seed), **told)
         check_split(split, X.shape[0])
         rows = np.concatenate(split)
         X, y = _take_rows(X, rows), None if y is None else _take_rows(y, rows)
@@ -218,6 +249,21 @@ class Federation:
             _digest(self.public[name], seen)
         return seen.hexdigest()
 
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw which labels, and how many samples, each client has.
+
+        Targets that are not whole numbers are put in intervals that hold equally many samples; without targets only the
+        sizes are drawn.
+
+        Parameters
+        ----------
+        ax : matplotlib axes or None
+            Where to draw; the sizes take their room from it. None makes a new figure.
+        """
+        from fedmm.plot_clients import draw_clients
+
+        return draw_clients(self, ax)
+
     def to(self, convert: Any) -> Federation:
         """The same federation with ``convert(array)`` applied to every array, for example to move it to a GPU."""
         clients = [map_leaves(convert, data) for data in self]
@@ -244,6 +290,19 @@ def _digest(data: Any, seen: Any) -> None:
             plain = np.ascontiguousarray(to_numpy(part))
             seen.update(f"{path}{tuple(leaf.shape)}{plain.dtype.str}{plain.shape}".encode())
             seen.update(plain.tobytes())
+
+
+def _groups(groups: Any, partition: Partition, n: int) -> np.ndarray:
+    """The group of each of n rows, for a partition that needs it."""
+    if groups is None:
+        raise DataError(
+            f"The partition {partition.name!r} needs the group of each sample (a writer, a speaker, a column), the data name "
+            "none; use 'iid' or 'dirichlet', or data with groups."
+        )
+    labels = np.asarray(groups)
+    if labels.shape != (n,):
+        raise DataError(f"Expected groups of shape ({n},), one label a sample, got shape {labels.shape}.")
+    return labels
 
 
 def _take_rows(x: Array, rows: np.ndarray) -> Array:

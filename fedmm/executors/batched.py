@@ -7,6 +7,7 @@ formed in another order than the reference's, so runs agree to rounding (1e-10 r
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
@@ -46,13 +47,26 @@ class Block(NamedTuple):
     data: Any
 
 
+class Held(NamedTuple):
+    """A block's memory, the clients of its rows, and how many of them have nothing newer."""
+
+    memory: Any
+    clients: tuple[int, ...]
+    users: int
+
+
 class BatchedFleet(Fleet):
-    """Clients in blocks; a memory is a row of the block it was last computed in."""
+    """Clients in blocks; a memory is a row of the block it was last computed in.
+
+    Rows keep their whole block alive, so those that are left are copied out when they are less than half of it: memories
+    take at most twice the room of one row a client.
+    """
 
     def __init__(self, program: Program, federation: Federation, cache_bytes: int) -> None:
         self.program, self.federation, self.cache_bytes = program, federation, cache_bytes
         self._memory: dict[int, tuple[Any, int | None]] = {}
         self._pending: dict[int, tuple[Any, int | None]] = {}
+        self._held: dict[int, Held] = {}  # by the id of the memory
         self._shapes: dict[int, tuple[Layout | None, int, bool]] = {}
         self._plans: dict[tuple[int, ...], list[Block]] = {}
 
@@ -92,6 +106,7 @@ class BatchedFleet(Fleet):
 
     def call(self, model: Any, cohort: Cohort, exact: bool = False) -> Iterator[Reply | Failure]:
         self._pending.clear()
+        self._held = {key: held for key, held in self._held.items() if held.users}  # a call may have been dropped
         tickets = {ticket.client: ticket for ticket in cohort.tickets}
         for clients, data in self.blocks(tickets):
             invited = [tickets[i] for i in clients]
@@ -107,6 +122,7 @@ class BatchedFleet(Fleet):
                 continue
             if memory is not None:
                 self._pending.update((i, (memory, row)) for row, i in enumerate(clients))
+                self._held[id(memory)] = Held(memory, clients, 0)
             yield Reply(ticket, sent, bits)
 
     def _single(self, ticket: Ticket, model: Any, exact: bool) -> Reply | Failure:
@@ -137,8 +153,24 @@ class BatchedFleet(Fleet):
         return None if rows[0] is None else stack(rows)
 
     def commit(self, clients: Iterable[int]) -> None:
-        self._memory.update((i, self._pending[i]) for i in clients if i in self._pending)
+        fresh = [i for i in clients if i in self._pending]
+        change = Counter(id(self._pending[i][0]) for i in fresh)
+        change.subtract(Counter(id(self._memory[i][0]) for i in fresh if i in self._memory))
+        change.update({id(memory): 0 for memory, _ in self._pending.values()})  # those that nobody commits are let go
+        self._memory.update((i, self._pending[i]) for i in fresh)
         self._pending.clear()
+        for key in change.keys() & self._held.keys():
+            held = self._held[key]
+            self._held[key] = held = held._replace(users=held.users + change[key])
+            if 2 * held.users < len(held.clients):
+                self._let_go(held)
+
+    def _let_go(self, held: Held) -> None:
+        """Copy out the rows that are still used, and forget the block."""
+        for row, i in enumerate(held.clients):
+            if i in self._memory and self._memory[i][0] is held.memory:
+                self._memory[i] = (map_leaves(lambda x, row=row: _copied(x[row, ...]), held.memory), None)
+        del self._held[id(held.memory)]
 
     def map(self, function: Callable[[Any], Any], clients: Iterable[int] | None = None) -> list[Any]:
         results: list[Any] = []
@@ -154,7 +186,7 @@ class BatchedFleet(Fleet):
         return {i: self._row(i, None, None) for i in sorted(self._memory)}
 
     def restore(self, memories: Mapping[int, Any]) -> None:
-        self._memory = {i: (memory, None) for i, memory in memories.items()}
+        self._memory, self._held = {i: (memory, None) for i, memory in memories.items()}, {}
 
 
 def block_ticket(tickets: list[Ticket], data: Any) -> Ticket:
@@ -168,6 +200,10 @@ def block_ticket(tickets: list[Ticket], data: Any) -> Ticket:
         as_like(np.array([[t.scale] for t in tickets]), like),
         tuple(t.key for t in tickets),  # type: ignore[misc]
     )
+
+
+def _copied(x: Any) -> Any:
+    return namespace(x).asarray(x, copy=True)
 
 
 def _bytes(data: Any) -> int:

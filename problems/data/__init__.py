@@ -5,9 +5,14 @@ from __future__ import annotations
 from fedmm.build import federation, federation_from
 from fedmm.federation import Partition, Source
 from problems.data.bundled import BreastCancer, Diabetes, Digits
+from problems.data.feature_shift import FeatureShift
 from problems.data.images import DigitPatches, ImageColors
+from problems.data.kmeans import KMeans
 from problems.data.libsvm import LibSVM
+from problems.data.natural import ByColumn, ByGroup
 from problems.data.partitions import IID, Contiguous, Dirichlet
+from problems.data.quantity import Quantity
+from problems.data.shards import Shards
 from problems.data.synthetic import SyntheticDictionary, SyntheticQuadratic, TestBed
 from problems.data.synthetic_logistic import SyntheticLogistic
 
@@ -15,13 +20,19 @@ __all__ = [
     "CATALOG",
     "IID",
     "BreastCancer",
+    "ByColumn",
+    "ByGroup",
     "Contiguous",
     "Diabetes",
     "DigitPatches",
     "Digits",
     "Dirichlet",
+    "FeatureShift",
     "ImageColors",
+    "KMeans",
     "LibSVM",
+    "Quantity",
+    "Shards",
     "SyntheticDictionary",
     "SyntheticLogistic",
     "SyntheticQuadratic",
@@ -32,14 +43,20 @@ __all__ = [
 
 CATALOG: tuple[type[Source] | type[Partition], ...] = (
     BreastCancer,
+    ByColumn,
+    ByGroup,
     Contiguous,
     Diabetes,
     DigitPatches,
     Digits,
     Dirichlet,
+    FeatureShift,
     IID,
     ImageColors,
+    KMeans,
     LibSVM,
+    Quantity,
+    Shards,
     SyntheticDictionary,
     SyntheticLogistic,
     SyntheticQuadratic,

@@ -20,9 +20,9 @@ from typing import ClassVar
 import numpy as np
 
 from fedmm.arguments import check_fields
-from fedmm.arrays import to_numpy
-from fedmm.errors import DataError, SpecError
+from fedmm.errors import SpecError
 from fedmm.federation import Partition, Samples
+from problems.data.shares import check_clients, check_enough, label_rows, rounded
 
 __all__ = ["IID", "Contiguous", "Dirichlet"]
 
@@ -46,10 +46,10 @@ class IID(Partition):
 
     def __post_init__(self) -> None:
         check_fields(self)
-        _check_clients(self)
+        check_clients(self, self.clients)
 
     def split(self, samples: Samples, generator: np.random.Generator) -> list[np.ndarray]:
-        n = _check_enough(samples, self.clients)
+        n = check_enough(samples, self.clients)
         return [np.sort(rows) for rows in np.array_split(generator.permutation(n), self.clients)]
 
 
@@ -72,10 +72,10 @@ class Contiguous(Partition):
 
     def __post_init__(self) -> None:
         check_fields(self)
-        _check_clients(self)
+        check_clients(self, self.clients)
 
     def split(self, samples: Samples, generator: np.random.Generator) -> list[np.ndarray]:
-        n = _check_enough(samples, self.clients)
+        n = check_enough(samples, self.clients)
         if self.drop_remainder:
             n -= n % self.clients
         return np.array_split(np.arange(n), self.clients)
@@ -103,20 +103,13 @@ class Dirichlet(Partition):
 
     def __post_init__(self) -> None:
         check_fields(self)
-        _check_clients(self)
+        check_clients(self, self.clients)
         if not 0 < self.alpha < float("inf"):
             raise SpecError(f"Expected dirichlet.alpha > 0 and finite, got {self.alpha}.")
 
     def split(self, samples: Samples, generator: np.random.Generator) -> list[np.ndarray]:
-        _check_enough(samples, self.clients)
-        if samples.y is None:
-            raise DataError("The partition 'dirichlet' needs labels y, the data have none; use 'iid' or 'contiguous'.")
-        y = to_numpy(samples.y)
-        if not np.array_equal(y, np.round(y)):
-            raise DataError(
-                "The partition 'dirichlet' needs labels that are whole numbers, y holds real values; use 'iid' or 'contiguous'."
-            )
-        labels = [np.flatnonzero(y == label) for label in np.unique(y)]
+        check_enough(samples, self.clients)
+        labels = label_rows(self, samples)
         shares: list[np.ndarray] = []
         for _ in range(REDRAWS):
             shares = self._draw(labels, generator)
@@ -129,8 +122,8 @@ class Dirichlet(Partition):
         for rows in labels:
             rows = generator.permutation(rows)
             fractions = generator.dirichlet(np.full(self.clients, self.alpha))
-            cuts = np.round(np.cumsum(fractions)[:-1] * len(rows)).astype(int)
-            for client, piece in enumerate(np.split(rows, cuts)):
+            ends = np.cumsum(rounded(fractions, len(rows)))
+            for client, piece in enumerate(np.split(rows, ends[:-1])):
                 pieces[client].append(piece)
         return [np.concatenate(piece) for piece in pieces]
 
@@ -142,16 +135,3 @@ def _mended(shares: list[np.ndarray]) -> list[np.ndarray]:
             largest = max(range(len(shares)), key=lambda i: len(shares[i]))
             shares[client], shares[largest] = shares[largest][-1:], shares[largest][:-1]
     return shares
-
-
-def _check_clients(partition: IID | Contiguous | Dirichlet) -> None:
-    n = partition.clients
-    if n < 1:
-        raise SpecError(f"Expected {partition.name}.clients to be an integer >= 1, got {n!r}.")
-
-
-def _check_enough(samples: Samples, clients: int) -> int:
-    n = int(samples.X.shape[0])
-    if n < clients:
-        raise DataError(f"Cannot deal {n} samples out to {clients} clients; ask for at most {n} clients.")
-    return n

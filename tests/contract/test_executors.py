@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -10,11 +11,15 @@ import numpy as np
 import pytest
 
 from fedmm import Batched, FedAvg, FedMM, FedPM, InProcess
+from fedmm.channels import Identity
 from fedmm.executors import CATALOG, Executor, Fleet
+from fedmm.executors.batched import BatchedFleet
 from fedmm.executors.in_process import InProcessFleet
 from fedmm.federation import Federation
+from fedmm.keys import Key
+from fedmm.participation import Full
 from fedmm.program import Program
-from fedmm.testing.executors import check_executor, check_same_run
+from fedmm.testing.executors import Echo, Nothing, check_executor, check_same_run
 from fedmm.testing.federations import sample_federation
 from fedmm.testing.runs import Trial
 from fedmm.types import Cohort, Failure, Reply
@@ -64,6 +69,42 @@ def test_a_run_resumes_on_another_executor() -> None:
     half = trial.run(3, executor=Batched())
     again = trial.run(3, executor=InProcess(), resume=half)
     assert np.abs(again.theta - whole.theta).max() <= 1e-10
+
+
+@pytest.mark.parametrize(
+    ("absent", "lives"), [((), False), ((3,), False), ((3, 4), False), ((1, 3, 5), True), ((0, 1, 2, 3, 4), True)]
+)
+def test_a_few_rows_do_not_keep_a_block_in_memory(absent: tuple[int, ...], lives: bool) -> None:
+    """The memory of a block of six clients lives on while at least three of them have nothing newer."""
+    data = [np.full((3, 2), float(i)) for i in range(6)]
+    fleet = Batched().open(Program(Nothing(), Echo(), Identity()), Federation(data))
+    assert isinstance(fleet, BatchedFleet)
+    everyone = Full().draw((1 / 6,) * 6, 1, None, Key(0, 1))
+    assert len(list(fleet.call(np.ones(2), everyone))) == 1  # one block
+    fleet.commit(range(6))
+    block = weakref.ref(fleet._memory[0][0].count)
+    invited = [ticket for ticket in everyone.tickets if ticket.client not in absent]
+    again = everyone._replace(tickets=tuple(ticket._replace(slot=slot) for slot, ticket in enumerate(invited)))
+    list(fleet.call(np.ones(2), again))
+    assert block() is not None  # the old memories stand until the new ones are committed
+    fleet.commit([ticket.client for ticket in invited])
+    assert (block() is not None) == lives
+    assert {i: memory.count.tolist() for i, memory in fleet.memories().items()} == {
+        i: [1.0 if i in absent else 2.0] for i in range(6)
+    }
+
+
+def test_rows_that_are_not_committed_do_not_keep_a_block_either() -> None:
+    fleet = Batched().open(Program(Nothing(), Echo(), Identity()), Federation([np.zeros((3, 2))] * 6))
+    assert isinstance(fleet, BatchedFleet)
+    list(fleet.call(np.ones(2), Full().draw((1 / 6,) * 6, 1, None, Key(0, 1))))
+    block = weakref.ref(fleet._pending[0][0].count)
+    list(fleet.call(np.ones(2), Full().draw((1 / 6,) * 6, 1, None, Key(0, 1))))
+    assert block() is None  # that call was dropped
+    block = weakref.ref(fleet._pending[0][0].count)
+    fleet.commit([1, 4])
+    assert block() is None
+    assert sorted(fleet.memories()) == [1, 4]
 
 
 class BrokenFleet(Fleet):

@@ -9,20 +9,69 @@ from hypothesis import strategies as st
 
 from fedmm.catalog import entries
 from fedmm.errors import DataError, SpecError
-from fedmm.federation import Federation, Samples
-from problems.data import IID, Contiguous, Dirichlet
+from fedmm.federation import Federation, Partition, Samples
+from problems.data import IID, ByColumn, ByGroup, Contiguous, Dirichlet, FeatureShift, KMeans, Quantity, Shards
 from problems.data.partitions import _mended
 
+CLIENTS = st.integers(1, 12)
+ALPHAS = st.sampled_from([1e-9, 1e-3, 0.1, 1.0, 1e6, 1e300])
+
 PARTITIONS = {
-    "contiguous": st.builds(Contiguous, st.integers(1, 12)),
-    "dirichlet": st.builds(Dirichlet, st.sampled_from([1e-9, 1e-3, 0.1, 1.0, 1e6, 1e300]), st.integers(1, 12)),
-    "iid": st.builds(IID, st.integers(1, 12)),
+    "by-column": st.builds(ByColumn, st.integers(0, 2), st.none() | st.integers(1, 5)),
+    "by-group": st.builds(ByGroup, st.none() | st.integers(1, 5)),
+    "contiguous": st.builds(Contiguous, CLIENTS),
+    "dirichlet": st.builds(Dirichlet, ALPHAS, CLIENTS),
+    "feature-shift": st.builds(FeatureShift, st.sampled_from([0.0, 0.3, 1.0]), CLIENTS, st.sampled_from([None, 0, 2])),
+    "iid": st.builds(IID, CLIENTS),
+    "k-means": st.builds(KMeans, CLIENTS),
+    "quantity": st.builds(Quantity, ALPHAS, CLIENTS, st.sampled_from(["dirichlet", "power"]), st.integers(1, 3)),
+    "shards": st.builds(Shards, st.integers(1, 4), CLIENTS, st.booleans()),
 }
 
 
 def labelled(n: int, classes: int, seed: int = 0) -> Samples:
+    """Rows of three small whole numbers, so that some are equal, and labels."""
     generator = np.random.default_rng(seed)
-    return Samples(np.zeros((n, 1)), generator.integers(0, classes, n).astype(float))
+    X = generator.integers(0, 4, (n, 3)).astype(float)
+    return Samples(X, generator.integers(0, classes, n).astype(float))
+
+
+def natural(rule: Partition, samples: Samples, groups: np.ndarray) -> int | None:
+    """How many groups or values there are, for the partitions that deal by them."""
+    match rule:
+        case ByGroup():
+            return len(np.unique(groups))
+        case ByColumn():
+            return len(np.unique(samples.X[:, rule.column]))
+    return None
+
+
+def refusal(rule: Partition, samples: Samples, there: int | None) -> str | None:
+    """How an impossible request is refused; None for a possible one."""
+    n = len(samples.X)
+    match rule:
+        case ByColumn() if n < (rule.clients or 1):
+            return "Cannot deal"
+        case ByColumn() | ByGroup() if there == 1 and rule.clients != 1:
+            return "Cannot tell clients apart: (column . holds one value|all samples are of one group); use another partition"
+        case ByColumn() | ByGroup():
+            return (
+                f"Cannot make {rule.clients} clients of {there} (groups|values); ask for" if there < (rule.clients or 1) else None
+            )
+        case _ if n < rule.clients:  # type: ignore[attr-defined]
+            return f"Cannot deal {n} samples out to {rule.clients} clients; ask for at most {n} clients"  # type: ignore[attr-defined]
+        case Shards() if n < rule.clients * rule.per_client:
+            return f"Cannot cut {n} samples into {rule.clients * rule.per_client} shards"
+        case Shards() if rule.within_labels and rule.clients * rule.per_client < len(np.unique(samples.y)):
+            return "labels into .* shards of one label each; use more clients"
+        case Quantity() if n < rule.clients * rule.minimum:
+            return f"with at least {rule.minimum} each; use fewer clients"
+        case KMeans() if len(np.unique(samples.X, axis=0)) < rule.clients:
+            return f"not {rule.clients}; ask for at most"
+        case FeatureShift() if rule.clients > 1:
+            X = samples.X if rule.column is None else samples.X[:, [rule.column]]
+            return "has nothing to sort by" if (X[0] == X).all() else None
+    return None
 
 
 def test_every_partition_has_a_case():
@@ -35,15 +84,19 @@ def test_every_partition_has_a_case():
 def test_every_sample_exactly_once_and_no_empty_client(name, data, n, classes, seed):
     rule = data.draw(PARTITIONS[name])
     samples = labelled(n, classes, seed)
-    if n < rule.clients:
-        with pytest.raises(DataError, match=f"Cannot deal {n} samples out to {rule.clients} clients"):
-            rule.split(samples, np.random.default_rng(seed))
+    groups = np.random.default_rng(seed + 1).choice(["ann", "bob", "cy", "dee"], n)
+    told = {"groups": groups} if rule.needs_groups else {}
+    there = natural(rule, samples, groups)
+    says = refusal(rule, samples, there)
+    if says is not None:
+        with pytest.raises(DataError, match=says):
+            rule.split(samples, np.random.default_rng(seed), **told)
         return
-    split = rule.split(samples, np.random.default_rng(seed))
-    assert len(split) == rule.clients
+    split = rule.split(samples, np.random.default_rng(seed), **told)
+    assert len(split) == (rule.clients or there)
     assert min(len(rows) for rows in split) >= 1
     assert np.array_equal(np.sort(np.concatenate(split)), np.arange(n))
-    again = rule.split(samples, np.random.default_rng(seed))
+    again = rule.split(samples, np.random.default_rng(seed), **told)
     assert all(np.array_equal(a, b) for a, b in zip(split, again, strict=True))
 
 
@@ -100,7 +153,7 @@ def test_dirichlet_needs_labels():
         Dirichlet(0.5, 2).split(Samples(np.zeros((5, 1)), np.linspace(0, 1, 5)), np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("cls", [IID, Contiguous, Dirichlet])
+@pytest.mark.parametrize("cls", [ByGroup, Contiguous, Dirichlet, FeatureShift, IID, KMeans, Quantity, Shards])
 @pytest.mark.parametrize("clients", [0, -1, 2.0, True, "3"])
 def test_bad_clients(cls, clients):
     with pytest.raises(SpecError, match=rf"{cls.name}.clients to be an integer.*, got {clients!r}"):

@@ -37,6 +37,28 @@ class Rows(Partition):
         return [np.asarray(part) for part in self.rows]
 
 
+@dataclass(frozen=True)
+class Grouped(Partition):
+    """One client a group."""
+
+    name: ClassVar[str] = "grouped"
+    needs_groups: ClassVar[bool] = True
+
+    def split(self, samples, generator, groups=None):
+        return [np.flatnonzero(groups == each) for each in np.unique(groups)]
+
+
+def test_groups_reach_the_partitions_that_need_them():
+    groups = ["b", "a", "b", "a", "a", "c"]
+    federation = Federation.from_arrays(X, y, Grouped(), groups=groups)
+    assert [data.y.tolist() for data in federation] == [[1, 3, 4], [0, 2], [5]]
+    assert Federation.from_arrays(X, y, Contiguous(2), groups=groups).sizes() == [3, 3]  # it never asks
+    with pytest.raises(DataError, match=r"'grouped' needs the group of each sample .* the data name none"):
+        Federation.from_arrays(X, y, Grouped())
+    with pytest.raises(DataError, match=r"groups of shape \(6,\), one label a sample, got shape \(5,\)"):
+        Federation.from_arrays(X, y, Grouped(), groups=groups[:5])
+
+
 def test_clients_and_weights():
     federation = Federation([X, X[:3]], "samples")
     assert len(federation) == 2
