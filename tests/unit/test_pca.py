@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import UserList
+
 import numpy as np
 import pytest
 from scipy.sparse import csc_array, csr_array
@@ -108,7 +110,7 @@ def test_wrong_arguments_are_refused() -> None:
         (Quad(np.eye(6), np.ones(6)), "client 0, got Quad"),
     ):
         with pytest.raises(DataError, match=message):
-            PCA(2).settle(Federation([data], check=False), ())
+            PCA(2).settle(Federation(UserList([data]), check=False), ())
     for theta, message in (
         (np.ones(11), r"shape \(\.\.\., p \* 2\), got \(11,\)"),
         (np.ones(12), "orthonormal columns"),
