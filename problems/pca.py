@@ -46,6 +46,7 @@ from fedmm.problem import Problem
 from fedmm.types import Batch, Facts
 from problems.batches import take
 from problems.checks import check_query, check_unlabelled
+from problems.factors import check_matrix, columns, flat
 
 __all__ = ["PCA"]
 
@@ -118,7 +119,7 @@ class PCA(Problem):
 
     def components_of(self, theta: Array) -> Array:
         """The basis V (..., p, r) in theta (..., p r), one vector a column."""
-        return namespace(theta).reshape(theta, (*theta.shape[:-1], theta.shape[-1] // self.components, self.components))
+        return columns(theta, self.components)
 
     def transform(self, theta: Array, X: Array) -> Array:
         """The coordinates V'z of the rows of `X` (..., n, p), shape (..., n, r)."""
@@ -154,7 +155,7 @@ class PCA(Problem):
         r""":math:`C_i\tau`, shape (..., p r), and None; C_i is never formed."""
         X = take(data, batch).X
         Y = _coordinates(X, self.components_of(theta))
-        return _flat(_combined(X, Y) * (1.0 / X.shape[-2])), None
+        return flat(_combined(X, Y) * (1.0 / X.shape[-2])), None
 
     def minimize(self, stat: Array, start: Array | None = None) -> Array:
         """T(s), the polar factor of s, shape (..., p r)."""
@@ -168,12 +169,8 @@ class PCA(Problem):
         ValueError
             If theta is not a finite orthonormal matrix of r columns, row by row.
         """
-        xp = namespace(theta)
-        if theta.ndim == 0 or theta.shape[-1] == 0 or theta.shape[-1] % self.components:
-            raise ValueError(f"Expected theta of shape (..., p * {self.components}), got {tuple(theta.shape)}.")
-        if not bool(xp.all(xp.isfinite(theta))):
-            raise ValueError("Expected finite theta, got NaN or infinity; no statistic maps to it.")
-        if bool(xp.any(self.penalty(theta) > 0)):
+        check_matrix(theta, self.components)
+        if bool(namespace(theta).any(self.penalty(theta) > 0)):
             raise ValueError("Expected theta with orthonormal columns, got others; `restrict` gives the nearest.")
         return theta
 
@@ -246,11 +243,7 @@ def _total(X: Array) -> Array:
 def _polar(V: Array) -> Array:
     """The polar factor of `V` (..., p, r), flat."""
     A, _, B = namespace(V).linalg.svd(V, full_matrices=False)
-    return _flat(A @ B)
-
-
-def _flat(A: Array) -> Array:
-    return namespace(A).reshape(A, (*A.shape[:-2], A.shape[-2] * A.shape[-1]))
+    return flat(A @ B)
 
 
 def _moments(X: Array) -> tuple[np.ndarray, np.ndarray]:
