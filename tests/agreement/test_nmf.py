@@ -63,5 +63,5 @@ def test_where_scikit_learn_ends_we_stay(data: tuple[np.ndarray, Federation]) ->
         theta = solve(problem, federation, MM(), W.ravel(), rounds=30, metrics=()).theta
         before = problem.objective(federation, W.ravel())
         falls.append((before - problem.objective(federation, theta)) / before)
-    assert falls[0] > 0.02
+    assert falls[0] > 0.01
     assert 0 <= falls[1] < 0.001
