@@ -6,10 +6,12 @@ from fedmm.problem import Problem
 from problems.dictionary import Dictionary
 from problems.least_squares import LeastSquares
 from problems.logistic import Logistic
+from problems.nmf import NMF
+from problems.pca import PCA
 from problems.quadratic import Quad, Quadratic
 from problems.transport import Transport
 
-__all__ = ["CATALOG", "Dictionary", "LeastSquares", "Logistic", "Quad", "Quadratic", "Transport"]
+__all__ = ["CATALOG", "NMF", "PCA", "Dictionary", "LeastSquares", "Logistic", "Quad", "Quadratic", "Transport"]
 
-CATALOG: tuple[type[Problem], ...] = (Dictionary, LeastSquares, Logistic, Quadratic, Transport)
+CATALOG: tuple[type[Problem], ...] = (Dictionary, LeastSquares, Logistic, NMF, PCA, Quadratic, Transport)
 """Every problem, by its class."""

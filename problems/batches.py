@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedmm.arrays import Array, as_like, is_sparse, namespace
+from fedmm.arrays import Array, as_like, is_sparse, namespace, put_last
 from fedmm.federation import Samples
 from fedmm.keys import Key, draw
 from fedmm.types import Batch
 
-__all__ = ["rows", "take"]
+__all__ = ["renewed", "rows", "take"]
 
 
 def rows(batch: Batch, n: int) -> np.ndarray:
@@ -66,6 +66,17 @@ def take(data: Samples, batch: Batch | None) -> Samples:
             raise ValueError("Expected one key for sparse data, got a block of keys; loop over the keys.")
         return Samples(X[index], None if y is None else y[index])
     return Samples(_pick(X, index, lead=X.ndim - 2), None if y is None else _pick(y, index, lead=y.ndim - 1))
+
+
+def renewed(known: Array, H: Array, drawn: np.ndarray) -> Array:
+    """`known` (..., n, K) with the rows `drawn` ((b,) or (c, b)) replaced by `H` (..., b, K)."""
+    xp, n = namespace(H), known.shape[-2]
+    mask = np.zeros((*drawn.shape[:-1], n), dtype=bool)
+    np.put_along_axis(mask, drawn, True, -1)
+    codes = xp.linalg.matrix_transpose(H)  # samples last, where `put_last` writes
+    index = drawn if drawn.ndim == 1 else np.broadcast_to(drawn[:, None, :], codes.shape).copy()
+    placed = xp.linalg.matrix_transpose(put_last(codes, as_like(index, H), n))
+    return xp.where(as_like(mask, H)[..., None], placed, known)
 
 
 def _pick(x: Array, index: np.ndarray, lead: int) -> Array:

@@ -12,7 +12,7 @@ from fedmm.checks import check_array, numeric
 from fedmm.errors import DataError, SpecError
 from fedmm.federation import Federation, Samples
 
-__all__ = ["check_constants", "check_labels", "check_liftable", "check_query", "check_supervised", "zeros"]
+__all__ = ["check_constants", "check_labels", "check_liftable", "check_query", "check_supervised", "check_unlabelled", "zeros"]
 
 
 def check_constants(name: str, rho: float | None, **constants: float) -> None:
@@ -48,6 +48,26 @@ def check_supervised(name: str, federation: Federation) -> None:
             raise DataError(f"{name} expects a dense X or a CSR one for client {i}, got {X.format}; call X.tocsr().")
         if X.dtype != y.dtype:  # a float64 y would silently turn a float32 run into float64
             raise DataError(f"{name} expects y in the dtype of X ({X.dtype}) for client {i}, got {y.dtype}; cast y.")
+
+
+def check_unlabelled(name: str, federation: Federation, sparse: bool = True) -> None:
+    """Refuse data that are not `Samples` with a 2-D X, dense or, where `sparse`, in CSR form. y is not looked at.
+
+    Raises
+    ------
+    DataError
+        Naming the client.
+    """
+    for i, data in federation.looked_at():
+        if not isinstance(data, Samples):
+            kind = type(data).__name__
+            raise DataError(f"{name} expects Samples(X) for client {i}, got {kind}; write Samples(array).")
+        if is_sparse(data.X) and not sparse:
+            raise DataError(f"{name} expects a dense X (n, p) for client {i}, got a sparse one; convert it.")
+        if is_sparse(data.X) and data.X.format != "csr":
+            raise DataError(f"{name} expects a dense X or a CSR one for client {i}, got {data.X.format}; call X.tocsr().")
+        if data.X.ndim != 2:
+            raise DataError(f"{name} expects X (n, p) for client {i}, got shape {tuple(data.X.shape)}; put one sample a row.")
 
 
 def check_query(name: str, theta: Array, X: Array, fits: Callable[[int, int], bool]) -> tuple[Array, Array]:

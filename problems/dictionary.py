@@ -34,14 +34,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fedmm.arguments import check_fields
-from fedmm.arrays import Array, as_like, is_sparse, namespace, norm2, put_last
+from fedmm.arrays import Array, as_like, is_sparse, namespace, norm2
 from fedmm.errors import DataError, SpecError
 from fedmm.federation import Federation, Samples
 from fedmm.keys import Key
 from fedmm.problem import Problem
 from fedmm.symmetric import pack, packed_size, project_psd, unpack
 from fedmm.types import Batch, Facts, HasGradient
-from problems.batches import rows, take
+from problems.batches import renewed, rows, take
 from problems.checks import check_query
 from problems.sparse_coding import encode, objective
 
@@ -197,7 +197,7 @@ class Dictionary(Problem):
         known = self.cold(data) if warm is None else warm
         Z = take(data, batch).X
         H = encode(Z, self.components_of(theta), self.l1, self.l2, iterations, take(Samples(known), batch).X)
-        return _statistic(Z, H), H if batch is None else _renewed(known, H, rows(batch, data.X.shape[-2]))
+        return _statistic(Z, H), H if batch is None else renewed(known, H, rows(batch, data.X.shape[-2]))
 
     def minimize(self, stat: Array, start: Array | None = None) -> Array:
         r""":math:`T(s)=s_2(s_1+\eta I)^{-1}`, shape (..., p K). `stat` lies in S: s1 is positive semidefinite."""
@@ -276,14 +276,3 @@ def _statistic(Z: Array, H: Array) -> Array:
 
 def _flat(A: Array) -> Array:
     return namespace(A).reshape(A, (*A.shape[:-2], A.shape[-2] * A.shape[-1]))
-
-
-def _renewed(known: Array, H: Array, drawn: np.ndarray) -> Array:
-    """`known` (..., n, K) with the rows `drawn` ((b,) or (c, b)) replaced by `H` (..., b, K)."""
-    xp, n = namespace(H), known.shape[-2]
-    mask = np.zeros((*drawn.shape[:-1], n), dtype=bool)
-    np.put_along_axis(mask, drawn, True, -1)
-    codes = xp.linalg.matrix_transpose(H)  # samples last, where `put_last` writes
-    index = drawn if drawn.ndim == 1 else np.broadcast_to(drawn[:, None, :], codes.shape).copy()
-    placed = xp.linalg.matrix_transpose(put_last(codes, as_like(index, H), n))
-    return xp.where(as_like(mask, H)[..., None], placed, known)

@@ -88,13 +88,14 @@ def _shapes(data: Any) -> list[tuple[int, ...]]:
 
 
 def inside(problem: Problem, center: np.ndarray, points: np.ndarray) -> np.ndarray:
-    r"""`points` (m, d), those outside the convex domain replaced by the middle of `center` and their restriction.
+    r"""`points` (m, d), those outside the domain replaced by the middle of `center` and their restriction.
 
-    That is an interior point if `center` is one, so that difference quotients make sense there.
+    In a convex domain that is an interior point if `center` is one, so that difference quotients make sense there. Where
+    the domain is not convex the middle may lie outside it, and is restricted once more.
     """
     restricted = problem.restrict(points)
     moved = np.any(restricted != points, axis=-1, keepdims=True)
-    return np.where(moved, 0.5 * (center + restricted), points)
+    return np.where(moved, problem.restrict(0.5 * (center + restricted)), points)
 
 
 def slope(function: Callable[[np.ndarray], Any], x: np.ndarray, v: np.ndarray) -> Any:
