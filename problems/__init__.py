@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 from fedmm.problem import Problem
+from problems.censored_exponential import CensoredExponential
 from problems.dictionary import Dictionary
 from problems.gaussian_mixture import GaussianMixture
+from problems.gaussian_precision import GaussianPrecision
 from problems.least_squares import LeastSquares
 from problems.logistic import Logistic
 from problems.quadratic import Quad, Quadratic
 from problems.transport import Transport
 
-__all__ = ["CATALOG", "Dictionary", "GaussianMixture", "LeastSquares", "Logistic", "Quad", "Quadratic", "Transport"]
+__all__ = [
+    "CATALOG",
+    "CensoredExponential",
+    "Dictionary",
+    "GaussianMixture",
+    "GaussianPrecision",
+    "LeastSquares",
+    "Logistic",
+    "Quad",
+    "Quadratic",
+    "Transport",
+]
 
-CATALOG: tuple[type[Problem], ...] = (Dictionary, GaussianMixture, LeastSquares, Logistic, Quadratic, Transport)
+CATALOG: tuple[type[Problem], ...] = (
+    CensoredExponential,
+    Dictionary,
+    GaussianMixture,
+    GaussianPrecision,
+    LeastSquares,
+    Logistic,
+    Quadratic,
+    Transport,
+)
 """Every problem, by its class."""

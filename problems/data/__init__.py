@@ -9,6 +9,7 @@ from problems.data.images import DigitPatches, ImageColors
 from problems.data.libsvm import LibSVM
 from problems.data.partitions import IID, Contiguous, Dirichlet
 from problems.data.synthetic import SyntheticDictionary, SyntheticQuadratic, TestBed
+from problems.data.synthetic_events import SyntheticSurvival
 from problems.data.synthetic_logistic import SyntheticLogistic
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "SyntheticDictionary",
     "SyntheticLogistic",
     "SyntheticQuadratic",
+    "SyntheticSurvival",
     "TestBed",
     "federation",
     "federation_from",
@@ -43,6 +45,7 @@ CATALOG: tuple[type[Source] | type[Partition], ...] = (
     SyntheticDictionary,
     SyntheticLogistic,
     SyntheticQuadratic,
+    SyntheticSurvival,
     TestBed,
 )
 """Every source and partition, by its class."""
