@@ -39,7 +39,9 @@ def main() -> None:
                 return [solve(problem, federation, method, rounds=ROUNDS, metrics=()).theta for method in methods]
 
             apart = alone()
-            found = solve_many(problem, federation, FedAvg(local_steps=LOCAL_STEPS), over={"step": some}, rounds=ROUNDS, metrics=())
+            found = solve_many(
+                problem, federation, FedAvg(local_steps=LOCAL_STEPS), over={"step": some}, rounds=ROUNDS, metrics=()
+            )
             error = max(float(np.abs(one.theta - own).max()) for one, own in zip(found, apart, strict=True))
             pairs = []
             for _ in range(REPEATS):

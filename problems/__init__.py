@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from fedmm.problem import Problem
+from problems.censored_exponential import CensoredExponential
 from problems.dictionary import Dictionary
+from problems.gaussian_mixture import GaussianMixture
+from problems.gaussian_precision import GaussianPrecision
 from problems.least_squares import LeastSquares
 from problems.logistic import Logistic
 from problems.nmf import NMF
@@ -11,7 +14,31 @@ from problems.pca import PCA
 from problems.quadratic import Quad, Quadratic
 from problems.transport import Transport
 
-__all__ = ["CATALOG", "NMF", "PCA", "Dictionary", "LeastSquares", "Logistic", "Quad", "Quadratic", "Transport"]
+__all__ = [
+    "CATALOG",
+    "NMF",
+    "PCA",
+    "CensoredExponential",
+    "Dictionary",
+    "GaussianMixture",
+    "GaussianPrecision",
+    "LeastSquares",
+    "Logistic",
+    "Quad",
+    "Quadratic",
+    "Transport",
+]
 
-CATALOG: tuple[type[Problem], ...] = (Dictionary, LeastSquares, Logistic, NMF, PCA, Quadratic, Transport)
+CATALOG: tuple[type[Problem], ...] = (
+    CensoredExponential,
+    Dictionary,
+    GaussianMixture,
+    GaussianPrecision,
+    LeastSquares,
+    Logistic,
+    NMF,
+    PCA,
+    Quadratic,
+    Transport,
+)
 """Every problem, by its class."""

@@ -14,6 +14,7 @@ from problems.data.partitions import IID, Contiguous, Dirichlet
 from problems.data.quantity import Quantity
 from problems.data.shards import Shards
 from problems.data.synthetic import SyntheticDictionary, SyntheticQuadratic, TestBed
+from problems.data.synthetic_events import SyntheticSurvival
 from problems.data.synthetic_logistic import SyntheticLogistic
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "SyntheticDictionary",
     "SyntheticLogistic",
     "SyntheticQuadratic",
+    "SyntheticSurvival",
     "TestBed",
     "federation",
     "federation_from",
@@ -60,6 +62,7 @@ CATALOG: tuple[type[Source] | type[Partition], ...] = (
     SyntheticDictionary,
     SyntheticLogistic,
     SyntheticQuadratic,
+    SyntheticSurvival,
     TestBed,
 )
 """Every source and partition, by its class."""

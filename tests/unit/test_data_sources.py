@@ -36,6 +36,7 @@ GENERATORS = {
     "synthetic-dictionary": 10,
     "synthetic-logistic": 100,
     "synthetic-quadratic": 10,
+    "synthetic-survival": 10,
     "test-bed": 8,
 }
 
