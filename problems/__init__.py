@@ -4,12 +4,35 @@ from __future__ import annotations
 
 from fedmm.problem import Problem
 from problems.dictionary import Dictionary
+from problems.huber import Huber
 from problems.least_squares import LeastSquares
 from problems.logistic import Logistic
+from problems.probit import Probit
 from problems.quadratic import Quad, Quadratic
+from problems.robust import Robust
 from problems.transport import Transport
 
-__all__ = ["CATALOG", "Dictionary", "LeastSquares", "Logistic", "Quad", "Quadratic", "Transport"]
+__all__ = [
+    "CATALOG",
+    "Dictionary",
+    "Huber",
+    "LeastSquares",
+    "Logistic",
+    "Probit",
+    "Quad",
+    "Quadratic",
+    "Robust",
+    "Transport",
+]
 
-CATALOG: tuple[type[Problem], ...] = (Dictionary, LeastSquares, Logistic, Quadratic, Transport)
+CATALOG: tuple[type[Problem], ...] = (
+    Dictionary,
+    Huber,
+    LeastSquares,
+    Logistic,
+    Probit,
+    Quadratic,
+    Robust,
+    Transport,
+)
 """Every problem, by its class."""
