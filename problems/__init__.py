@@ -7,6 +7,7 @@ from problems.dictionary import Dictionary
 from problems.huber import Huber
 from problems.least_squares import LeastSquares
 from problems.logistic import Logistic
+from problems.poisson import Poisson
 from problems.probit import Probit
 from problems.quadratic import Quad, Quadratic
 from problems.robust import Robust
@@ -18,6 +19,7 @@ __all__ = [
     "Huber",
     "LeastSquares",
     "Logistic",
+    "Poisson",
     "Probit",
     "Quad",
     "Quadratic",
@@ -30,6 +32,7 @@ CATALOG: tuple[type[Problem], ...] = (
     Huber,
     LeastSquares,
     Logistic,
+    Poisson,
     Probit,
     Quadratic,
     Robust,

@@ -9,6 +9,7 @@ from problems.data.images import DigitPatches, ImageColors
 from problems.data.libsvm import LibSVM
 from problems.data.partitions import IID, Contiguous, Dirichlet
 from problems.data.synthetic import SyntheticDictionary, SyntheticQuadratic, TestBed
+from problems.data.synthetic_counts import SyntheticCounts
 from problems.data.synthetic_logistic import SyntheticLogistic
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Dirichlet",
     "ImageColors",
     "LibSVM",
+    "SyntheticCounts",
     "SyntheticDictionary",
     "SyntheticLogistic",
     "SyntheticQuadratic",
@@ -40,6 +42,7 @@ CATALOG: tuple[type[Source] | type[Partition], ...] = (
     IID,
     ImageColors,
     LibSVM,
+    SyntheticCounts,
     SyntheticDictionary,
     SyntheticLogistic,
     SyntheticQuadratic,
