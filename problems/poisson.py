@@ -15,8 +15,8 @@ lower > 0, because a multiplicative step never leaves 0: a coordinate that reach
 
 **Log link** mu = exp(x' theta), on the box Theta = {|theta_k| <= radius}: the gradient family (`problems.prox_gradient`)
 with the box's constant L_i = lambda_max(mean_j exp(radius |x_ij|_1) x_ij x_ij') + ridge, T(s) = the soft-thresholded s,
-clipped to the box. Without a box exp has no quadratic majoriser, so a radius must be given. The constant grows
-exponentially in it: choose the box as small as the data allow.
+clipped to the box. The constant grows exponentially in the radius: choose the box as small as the data allow. Without a
+radius Theta = R^d, where exp has no quadratic majoriser: there is no surrogate then, only gradient, Hessian and prox.
 
 | argument | symbol |
 |---|---|
@@ -37,17 +37,16 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from fedmm.arguments import check_fields
-from fedmm.arrays import Array, as_like, data_dot, data_tdot, is_sparse, namespace, norm2, to_numpy
-from fedmm.errors import DataError, SpecError
+from fedmm.arrays import Array, as_like, data_dot, data_tdot, namespace, norm2
+from fedmm.errors import SpecError
 from fedmm.federation import Federation, Samples
 from fedmm.problem import Problem
 from fedmm.symmetric import pack
 from fedmm.types import Batch, Facts, HasSurrogate
-from problems import prox_gradient
+from problems import poisson_bounds, prox_gradient
 from problems.batches import take
 from problems.checks import check_constants, check_liftable, check_query, check_supervised, zeros
-from problems.gram import largest_eigenvalue, weighted_gram
-from problems.linear_model import row_norms
+from problems.gram import weighted_gram
 from problems.penalties import l1, l1_lift, l1_prox
 
 __all__ = ["Poisson"]
@@ -76,7 +75,7 @@ class Poisson(Problem):
     lower : float
         theta >= lower > 0; identity link only.
     radius : float or None
-        |theta_k| <= radius; log link only, which needs it.
+        |theta_k| <= radius; log link only, whose surrogate needs it.
     rho : float or None
         The step of the log link's surrogate; None takes 1/max_i L_i, the largest that is certified to majorise.
 
@@ -106,17 +105,13 @@ class Poisson(Problem):
             return
         if self.lower != LOWER:
             raise SpecError(f"poisson.lower is for link='identity' only, got {self.lower}; give a radius instead.")
-        if self.radius is None:
-            raise SpecError(
-                "poisson with link 'log' needs a radius: exp has no quadratic majoriser that holds everywhere, so theta "
-                "must stay in a box |theta_k| <= radius; give one that holds the solution, radius=1 for instance."
-            )
-        if not 0 < self.radius < float("inf"):
+        if self.radius is not None and not 0 < self.radius < float("inf"):
             raise SpecError(f"Expected poisson.radius > 0 and finite, got {self.radius}.")
 
     def value(self, data: Samples, theta: Array) -> Array:
         r""":math:`f_i(\theta)`, shape (...); infinite where a positive count has rate 0 or less."""
-        z, y = data_dot(data.X, theta), data.y
+        z = data_dot(data.X, theta)
+        y: Array = data.y
         xp = namespace(z)
         if self.link == "log":
             losses = xp.exp(z) - y * z
@@ -134,13 +129,19 @@ class Poisson(Problem):
     @property
     def penalized(self) -> str | None:
         """Theta, and the l1 penalty if there is one."""
-        domain = f"|theta_k| <= {self.radius:g}" if self.radius is not None else f"theta >= {self.lower:g}"
-        return f"{domain}, l1 {self.l1:g}" if self.l1 else domain
+        parts = [self._domain] if self._domain else []
+        return ", ".join(parts + ([f"l1 {self.l1:g}"] if self.l1 else [])) or None
+
+    @property
+    def oracles(self) -> tuple[type, ...]:
+        """All, but no surrogate for the log link without a radius."""
+        return tuple(oracle for oracle in super().oracles if self._domain or oracle is not HasSurrogate)
 
     def restrict(self, theta: Array) -> Array:
         """The projection onto Theta, shape (..., d)."""
-        low, high = (self.lower, None) if self.radius is None else (-self.radius, self.radius)
-        return namespace(theta).clip(theta, low, high)
+        if self.link == "identity":
+            return namespace(theta).clip(theta, self.lower, None)
+        return theta if self.radius is None else namespace(theta).clip(theta, -self.radius, self.radius)
 
     def gradient(self, data: Samples, theta: Array, batch: Batch | None = None) -> Array:
         r""":math:`\frac1{n_i}\sum_j(1-y_j/\mu_j)x_j+\lambda\theta`, or with :math:`\mu_j-y_j`; of the batch if given."""
@@ -206,7 +207,7 @@ class Poisson(Problem):
         check_liftable(theta)
         xp = namespace(theta)
         if not bool(xp.all(self._inside(theta))):
-            raise ValueError(f"Expected {self.penalized} for every coordinate of theta; no statistic maps to this one.")
+            raise ValueError(f"Expected {self._domain} for every coordinate of theta; no statistic maps to this one.")
         if self.link == "log":
             return l1_lift(theta, prox_gradient.settled(self.name, self.rho) * self.l1)
         return xp.concat([(1.0 + self.l1 + self.ridge * theta) * theta, xp.ones_like(theta)], axis=-1)
@@ -244,115 +245,51 @@ class Poisson(Problem):
         DataError
             If a client's data are not `Samples` with y >= 0; for the identity link, if a feature is negative or a positive
             count has no feature; for the log link, if the rates on the box leave the range of the dtype.
+        SpecError
+            If a method needs a surrogate of the log link, and there is no radius.
         """
         check_supervised(self.name, federation)
         for i, data in federation.looked_at():
-            self._check(i, data)
-        if self.link == "identity" or HasSurrogate not in oracles or self.rho is not None:
+            poisson_bounds.check_counts(i, data.y)
+            if self.link == "identity":
+                poisson_bounds.check_identity(i, data.X, data.y)
+            elif self.radius is not None:
+                poisson_bounds.check_box(i, data.X, self.radius)
+        if self.link == "identity" or HasSurrogate not in oracles:
             return self
-        return replace(self, rho=prox_gradient.largest_rho(self._smoothness(federation)))
+        if self.radius is None:
+            raise SpecError(
+                "poisson with link 'log' needs a radius for a surrogate: exp has no quadratic majoriser that holds "
+                "everywhere, so theta must stay in a box |theta_k| <= radius; give one that holds the solution, radius=1 for "
+                "instance, or choose a method that needs no surrogate (fedpm)."
+            )
+        if self.rho is not None:
+            return self
+        L = poisson_bounds.box_smoothness(federation, self.radius, self.ridge)
+        return replace(self, rho=prox_gradient.largest_rho(L))
 
     def facts(self, federation: Federation) -> Facts:
-        r"""The constants, all certified bounds; the least value of :math:`\mu-y\log\mu` is :math:`y-y\log y`.
-
-        Identity link: :math:`\mu\ge lower\,\|x\|_1`, and a sample's statistic is at most
-        :math:`(y^2+\|x\|^2)^{1/2}` long, for the entries of s1 sum to y. Log link: :math:`|\log\mu|\le radius\,\|x\|_1`.
-        """
-        self = self.settle(federation, (HasSurrogate,))
-        L = self._smoothness(federation)
-        jerks, variance, least = [], [], 0.0
-        for w, data in zip(federation.weights, federation, strict=True):
-            y, norms = to_numpy(data.y).astype(np.float64, copy=False), row_norms(data.X)
-            least += w * float(np.mean(y - y * np.log(np.where(y > 0, y, 1.0))))
-            if self.radius is None:
-                reach = self.lower * _sums(data.X)
-                jerks.append(float(np.mean(2.0 * y * (norms / np.where(reach > 0, reach, 1.0)) ** 3)))
-                variance.append(float(np.mean(y * y + norms**2)))
-            else:
-                top = np.exp(self.radius * _sums(data.X))
-                jerks.append(float(np.mean(top * norms**3)))
-                variance.append(
-                    prox_gradient.settled(self.name, self.rho) ** 2 * float(np.mean(np.maximum(top, y) ** 2 * norms**2))
-                )
-        notes = {
-            "strong_convexity": "bound: the ridge alone",
-            "optimum": "unknown: no closed form",
-            "lower_bound": "bound: mean (y - y log y), the least of every term",
-        }
+        """The constants on Theta, all certified bounds (`problems.poisson_bounds`)."""
+        if self.link == "identity":
+            return poisson_bounds.identity_facts(federation, self.lower, self.ridge)
         if self.radius is None:
-            why = "unknown: phi = (log theta, -theta), so that B(s) has no uniform bound over S"
-            fields = ("v_min", "v_max", "composite_smoothness", "field_lipschitz")
-            notes |= dict.fromkeys(fields, why) | {
-                "smoothness": "bound: mean_j y x x'/(lower |x|_1)^2",
-                "hessian_lipschitz": "bound: mean_j 2 y |x|^3/(lower |x|_1)^3",
-                "oracle_variance": "bound: mean_j (y^2 + |x|^2)",
-                "unconstrained": "exact",
-            }
-            known: dict[str, Any] = {"unconstrained": False}
-        else:
-            known = prox_gradient.surrogate_facts(prox_gradient.settled(self.name, self.rho), L, 1.0)
-            kink = "unknown: T clips to the box, and B(s) vanishes on the coordinates at its faces"
-            notes |= known.pop("notes") | dict.fromkeys(("v_min", "v_max", "composite_smoothness"), kink)
-            notes |= {
-                "smoothness": "bound: mean_j exp(radius |x|_1) x x', on the box",
-                "hessian_lipschitz": "bound: mean_j exp(radius |x|_1) |x|^3, on the box",
-                "oracle_variance": "bound: rho^2 mean_j max(exp(radius |x|_1), y)^2 |x|^2",
-            }
-        return Facts(
-            smoothness=max(L),
-            strong_convexity=self.ridge,
-            hessian_lipschitz=max(jerks),
-            oracle_variance=tuple(variance),
-            lower_bound=least,
-            notes=notes,
-            **known,
-        )
+            return poisson_bounds.free_facts(federation, self.ridge)
+        rho = prox_gradient.settled(self.name, self.settle(federation, (HasSurrogate,)).rho)
+        return poisson_bounds.box_facts(federation, self.radius, self.ridge, rho)
+
+    @property
+    def _domain(self) -> str | None:
+        """Theta in words, or None for R^d."""
+        if self.link == "identity":
+            return f"theta >= {self.lower:g}"
+        return None if self.radius is None else f"|theta_k| <= {self.radius:g}"
 
     def _inside(self, theta: Array) -> Array:
         """Whether theta is in Theta, up to rounding, shape (...)."""
         xp = namespace(theta)
-        if self.radius is None:
+        if self.link == "identity":
             return xp.all(theta >= self.lower * (1.0 - ROUNDING), axis=-1)
-        return xp.all(xp.abs(theta) <= self.radius * (1.0 + ROUNDING), axis=-1)
-
-    def _smoothness(self, federation: Federation) -> list[float]:
-        """L_i of every client on Theta."""
-        found = []
-        for X, y in federation:
-            if self.radius is None:
-                reach = self.lower * _sums(X)
-                bend = to_numpy(y).astype(np.float64, copy=False) / np.where(reach > 0, reach, 1.0) ** 2
-            else:
-                bend = np.exp(self.radius * _sums(X))
-            found.append(largest_eigenvalue(_scaled(X, np.sqrt(bend))).value / X.shape[0] + self.ridge)
-        return found
-
-    def _check(self, i: int, data: Samples) -> None:
-        """Refuse client i's data where a loss would be undefined or infinite."""
-        X, y = data.X, to_numpy(data.y)
-        if y.min() < 0:
-            raise DataError(f"poisson expects counts y >= 0, got {y.min():g} for client {i}; drop or correct these samples.")
-        if self.radius is not None:
-            room = float(np.log(float(np.finfo(y.dtype).max))) - 10.0
-            largest = float(_sums(X).max())
-            if self.radius * largest > room:
-                raise DataError(
-                    f"poisson with radius {self.radius:g} has rates up to exp({self.radius * largest:.4g}) for client {i}, which "
-                    f"{y.dtype} does not hold; take radius <= {room / largest:.3g}, or scale the features down."
-                )
-            return
-        least = float((X.data if is_sparse(X) else to_numpy(X)).min(initial=0.0))
-        if least < 0:
-            raise DataError(
-                f"poisson with link 'identity' expects features >= 0, got {least:g} for client {i}; use link='log', or code "
-                "the feature as two, one for each sign."
-            )
-        impossible = (_sums(X) == 0) & (y > 0)
-        if impossible.any():
-            raise DataError(
-                f"poisson with link 'identity' gives row {int(np.argmax(impossible))} of client {i} rate 0, for all its features "
-                "are 0, but its count is positive; drop it, or append a column of ones."
-            )
+        return xp.all(xp.abs(theta) <= (float("inf") if self.radius is None else self.radius * (1.0 + ROUNDING)), axis=-1)
 
 
 def _ratio(y: Array, rate: Array) -> Array:
@@ -374,17 +311,3 @@ def _split(stat: Array) -> tuple[Array, Array]:
         raise ValueError(f"Expected a statistic (s1, s2) of length 2d, got length {stat.shape[-1]}.")
     d = stat.shape[-1] // 2
     return stat[..., :d], stat[..., d:]
-
-
-def _sums(X: Array) -> np.ndarray:
-    """|x_j|_1 of every row, in NumPy float64."""
-    return np.asarray(abs(X if is_sparse(X) else to_numpy(X)).sum(axis=1, dtype=np.float64)).ravel()
-
-
-def _scaled(X: Array, factors: np.ndarray) -> Array:
-    """diag(factors) X in NumPy float64, dense or CSR."""
-    if not is_sparse(X):
-        return to_numpy(X) * factors[:, None]
-    Z = X.astype(np.float64)
-    Z.data = Z.data * np.repeat(factors, np.diff(X.indptr))
-    return Z

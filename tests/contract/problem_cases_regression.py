@@ -48,6 +48,7 @@ EXAMPLES: dict[str, Callable[[], Any]] = {
     "poisson-penalties": lambda: Example(Poisson(ridge=0.1, l1=0.2, lower=0.05), counts(), AROUND),
     "poisson-sparse": lambda: Example(Poisson(l1=0.2), counts(sparse=True), AROUND),
     "poisson-log": lambda: Example(Poisson("log", radius=0.5), regression_counts(), IN_BOX, (np.ones(4),)),
+    "poisson-log-no-box": lambda: Example(Poisson("log", ridge=0.1), regression_counts(), IN_BOX),
     "poisson-log-penalties": lambda: Example(Poisson("log", 0.1, 0.2, radius=0.5), regression_counts(sparse=True), IN_BOX),
     "probit": lambda: Example(Probit(), regression(labels=True)),
     "probit-ridge-sparse": lambda: Example(Probit(ridge=0.1), regression(labels=True, sparse=True)),
