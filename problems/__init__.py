@@ -7,11 +7,15 @@ from problems.censored_exponential import CensoredExponential
 from problems.dictionary import Dictionary
 from problems.gaussian_mixture import GaussianMixture
 from problems.gaussian_precision import GaussianPrecision
+from problems.huber import Huber
 from problems.least_squares import LeastSquares
 from problems.logistic import Logistic
 from problems.nmf import NMF
 from problems.pca import PCA
+from problems.poisson import Poisson
+from problems.probit import Probit
 from problems.quadratic import Quad, Quadratic
+from problems.robust import Robust
 from problems.transport import Transport
 
 __all__ = [
@@ -22,10 +26,14 @@ __all__ = [
     "Dictionary",
     "GaussianMixture",
     "GaussianPrecision",
+    "Huber",
     "LeastSquares",
     "Logistic",
+    "Poisson",
+    "Probit",
     "Quad",
     "Quadratic",
+    "Robust",
     "Transport",
 ]
 
@@ -34,11 +42,15 @@ CATALOG: tuple[type[Problem], ...] = (
     Dictionary,
     GaussianMixture,
     GaussianPrecision,
+    Huber,
     LeastSquares,
     Logistic,
     NMF,
     PCA,
+    Poisson,
+    Probit,
     Quadratic,
+    Robust,
     Transport,
 )
 """Every problem, by its class."""

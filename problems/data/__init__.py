@@ -14,6 +14,7 @@ from problems.data.partitions import IID, Contiguous, Dirichlet
 from problems.data.quantity import Quantity
 from problems.data.shards import Shards
 from problems.data.synthetic import SyntheticDictionary, SyntheticQuadratic, TestBed
+from problems.data.synthetic_counts import SyntheticCounts
 from problems.data.synthetic_events import SyntheticSurvival
 from problems.data.synthetic_logistic import SyntheticLogistic
 
@@ -34,6 +35,7 @@ __all__ = [
     "LibSVM",
     "Quantity",
     "Shards",
+    "SyntheticCounts",
     "SyntheticDictionary",
     "SyntheticLogistic",
     "SyntheticQuadratic",
@@ -59,6 +61,7 @@ CATALOG: tuple[type[Source] | type[Partition], ...] = (
     LibSVM,
     Quantity,
     Shards,
+    SyntheticCounts,
     SyntheticDictionary,
     SyntheticLogistic,
     SyntheticQuadratic,

@@ -17,6 +17,7 @@ from problems.data import (
     DigitPatches,
     Digits,
     ImageColors,
+    SyntheticCounts,
     SyntheticDictionary,
     SyntheticLogistic,
     SyntheticQuadratic,
@@ -33,6 +34,7 @@ SAMPLES = {
     "image-colors": ((2000, 3), None),
 }
 GENERATORS = {
+    "synthetic-counts": 10,
     "synthetic-dictionary": 10,
     "synthetic-logistic": 100,
     "synthetic-quadratic": 10,
@@ -209,6 +211,20 @@ def test_logistic_data():
     assert np.std(same, axis=0).max() < 0.2 < 0.8 < np.std(shifted, axis=0).min()
 
 
+def test_counts():
+    source = SyntheticCounts(d=4, samples=4000, heterogeneity=0.5)
+    rates, counts = [], []
+    for X, y in source.load(3, 0):
+        assert X.min() >= 0.0
+        assert np.array_equal(y, np.round(y))
+        rates.append(X @ source.theta(0))
+        counts.append(y)
+    rate, y = np.concatenate(rates), np.concatenate(counts)
+    # Given the features, sum (y - rate) and sum ((y - rate)^2 / rate - 1) have mean 0; five standard deviations of each.
+    assert abs((y - rate).sum()) < 5 * np.sqrt(rate.sum())
+    assert abs(((y - rate) ** 2 / rate - 1.0).sum()) < 5 * np.sqrt((2.0 + 1.0 / rate).sum())
+
+
 @pytest.mark.parametrize(
     ("cls", "given", "message"),
     [
@@ -219,6 +235,9 @@ def test_logistic_data():
         (SyntheticQuadratic, {"d": 1}, "one eigenvalue"),
         (SyntheticQuadratic, {"heterogeneity": -1.0}, "heterogeneity >= 0"),
         (TestBed, {"d": 2.0}, "test-bed.d"),
+        (SyntheticCounts, {"samples": 0}, "synthetic-counts.samples to be an integer >= 1"),
+        (SyntheticCounts, {"rate": 0.0}, "rate > 0 and finite"),
+        (SyntheticCounts, {"heterogeneity": -1.0}, "heterogeneity >= 0"),
         (SyntheticDictionary, {"K": 0}, "synthetic-dictionary.K"),
         (SyntheticDictionary, {"noise": float("inf")}, "noise >= 0"),
         (SyntheticLogistic, {"samples": 0}, "synthetic-logistic.samples"),

@@ -1,0 +1,215 @@
+r"""Huber regression: squared small residuals, absolute large ones; a ridge, an l1 penalty, or neither; no intercept.
+
+    f_i(theta) = (1/n_i) sum_j H(y_ij - x_ij' theta) + (ridge/2) |theta|^2,      g = l1 |theta|_1,
+    H(r) = r^2/2 for |r| <= delta,  delta |r| - delta^2/2 beyond.
+
+delta is in the units of y: there is no scale parameter. Two surrogates: the gradient family (`problems.prox_gradient`;
+H' is 1-Lipschitz), and iteratively reweighted least squares, from the concavity of H in r^2:
+
+    H(r) <= H(c) + (w/2) (r^2 - c^2),   w = min(1, delta/|c|),   c = y - x' tau.
+
+Its statistic is (s1, s2) = (mean_j w_j y_j x_j, mean_j w_j x_j x_j' / 2), s2 packed (`fedmm.symmetric`), with
+psi = (ridge/2) |theta|^2, phi = (theta, -theta theta'), T(s) = (2 s2 + ridge I)^{-1} s1, S = R^d x PSD. H has no second
+derivative at |r| = delta, so there is no Hessian oracle.
+
+| argument | symbol |
+|---|---|
+| delta | delta, the residual at which the loss turns from square to absolute |
+| ridge | lambda |
+| l1 | a |
+| rho | rho <= 1 / max_i L_i, L_i = lambda_max(X_i' X_i) / n_i + lambda |
+| r | the residuals y_j - x_j' theta |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from operator import eq
+from typing import Any, ClassVar, Literal
+
+from fedmm.arguments import check_fields
+from fedmm.arrays import Array, data_dot, data_tdot, namespace, norm2
+from fedmm.errors import SpecError
+from fedmm.federation import Federation, Samples
+from fedmm.problem import Problem
+from fedmm.types import Batch, Facts, HasSurrogate
+from problems import linear_model, prox_gradient
+from problems.batches import take
+from problems.checks import check_constants, check_liftable, check_query, check_supervised, zeros
+from problems.penalties import l1, l1_lift, l1_prox
+
+__all__ = ["Huber"]
+
+
+@dataclass(frozen=True)
+class Huber(Problem):
+    r""":math:`f_i=\frac1{n_i}\sum_jH(y_{ij}-x_{ij}^\top\theta)+\frac\lambda2\|\theta\|^2` and :math:`g=a\|\theta\|_1`.
+
+    Data are `Samples`.
+
+    Parameters
+    ----------
+    delta : float
+        delta > 0, in the units of y; 1.345 keeps 95 % of the efficiency of least squares for noise of variance 1.
+    ridge : float
+        lambda >= 0; it belongs to f_i.
+    l1 : float
+        a >= 0; needs the gradient surrogate.
+    surrogate : {"irls", "gradient"}
+        The family of majorisers.
+    rho : float or None
+        The gradient surrogate's step; None takes 1/max_i L_i, the largest that majorises.
+
+    Source: P. J. Huber, "Robust estimation of a location parameter", Ann. Math. Statist. 35, 1964; iteratively reweighted
+    least squares as majorise-minimise, K. Lange, D. R. Hunter, I. Yang, "Optimization transfer using surrogate objective
+    functions", J. Comput. Graph. Statist. 9, 2000; the federated form is derived.
+    """
+
+    delta: float = 1.345
+    ridge: float = 0.0
+    l1: float = 0.0
+    surrogate: Literal["irls", "gradient"] = "irls"
+    rho: float | None = None
+
+    name: ClassVar[str] = "huber"
+    demo: ClassVar[Mapping[str, Any]] = {"data": "diabetes", "partition": "iid", "clients": 10}
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        check_constants(self.name, self.rho, ridge=self.ridge, l1=self.l1)
+        if not 0 < self.delta < float("inf"):
+            raise SpecError(f"Expected huber.delta > 0 and finite, got {self.delta}; it is a residual, in the units of y.")
+        if self.surrogate == "irls" and self.l1:
+            raise SpecError("huber with surrogate 'irls' needs l1=0: T has no closed form with l1; use surrogate='gradient'.")
+
+    def value(self, data: Samples, theta: Array) -> Array:
+        r""":math:`f_i(\theta)`, shape (...)."""
+        r = self._residuals(data, theta)
+        xp = namespace(r)
+        away = xp.abs(r)
+        near = xp.clip(away, None, self.delta)
+        return xp.mean(near * (away - 0.5 * near), axis=-1) + (0.5 * self.ridge) * norm2(theta)
+
+    def penalty(self, theta: Array) -> Array:
+        r""":math:`a\|\theta\|_1`, shape (...)."""
+        return l1(theta, self.l1)
+
+    @property
+    def penalized(self) -> str | None:
+        """The l1 penalty, if there is one."""
+        return f"l1 {self.l1:g}" if self.l1 else None
+
+    def gradient(self, data: Samples, theta: Array, batch: Batch | None = None) -> Array:
+        r""":math:`-\frac1{n_i}\sum_j\max(-\delta,\min(r_j,\delta))x_j+\lambda\theta`, shape (..., d); of the batch if given."""
+        data = take(data, batch)
+        r = self._residuals(data, theta)
+        clipped = namespace(r).clip(r, -self.delta, self.delta)
+        return data_tdot(data.X, clipped * (-1.0 / data.X.shape[-2])) + self.ridge * theta
+
+    def prox(self, theta: Array, step: float) -> Array:
+        """Soft thresholding at step x a, shape (..., d)."""
+        return l1_prox(theta, step * self.l1)
+
+    def statistic(self, data: Samples, theta: Array, batch: Batch | None = None, warm: Any = None) -> tuple[Array, Any]:
+        r"""(s1, s2), shape (..., d + d(d+1)/2); or :math:`\theta-\rho\nabla f_i(\theta)`, shape (..., d)."""
+        if self.surrogate == "gradient":
+            return theta - prox_gradient.settled(self.name, self.rho) * self.gradient(data, theta, batch), None
+        data = take(data, batch)
+        w = self._weights(self._residuals(data, theta))
+        return linear_model.statistic(data.X, w * data.y, 0.5 * w), None
+
+    def minimize(self, stat: Array, start: Array | None = None) -> Array:
+        r""":math:`(2s_2+\lambda I)^{-1}s_1`, or :math:`\mathrm{prox}_{\rho g}(s)`; shape (..., d).
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            If 2 s2 + lambda I is not positive definite.
+        """
+        if self.surrogate == "gradient":
+            return self.prox(stat, prox_gradient.settled(self.name, self.rho))
+        return linear_model.minimize(stat, 2.0, self.ridge, "huber: 2 s2 + ridge I of the irls surrogate")
+
+    def lift(self, theta: Array) -> Array:
+        r""":math:`((1+\lambda)\theta,\frac12I)`, or :math:`\theta+\rho a\,\mathrm{sign}(\theta)`.
+
+        Raises
+        ------
+        ValueError
+            If theta is a scalar or not finite.
+        """
+        check_liftable(theta)
+        if self.surrogate == "gradient":
+            return l1_lift(theta, prox_gradient.settled(self.name, self.rho) * self.l1)
+        return linear_model.lift(theta, 2.0, self.ridge)
+
+    def project(self, stat: Array) -> Array:
+        """(s1, s2 with its negative eigenvalues set to 0), or `stat`."""
+        return stat if self.surrogate == "gradient" else linear_model.project(stat)
+
+    def majorizer(self, data: Samples, theta: Array, at: Array) -> Array:
+        r""":math:`f_i(\tau)+\psi(\theta)-\psi(\tau)-\langle\bar S_i(\tau),\phi(\theta)-\phi(\tau)\rangle`, (...)."""
+        if self.surrogate == "gradient":
+            rho = prox_gradient.settled(self.name, self.rho)
+            return prox_gradient.majorizer(self.value(data, at), self.gradient(data, at), theta, at, rho)
+        r, c = self._residuals(data, theta), self._residuals(data, at)
+        curved = namespace(r).mean(self._weights(c) * (r * r - c * c), axis=-1)
+        return self.value(data, at) + 0.5 * (curved + self.ridge * (norm2(theta) - norm2(at)))
+
+    def predict(self, theta: Array, X: Array) -> Array:
+        r""":math:`X\theta`, shape (..., n), for `X` (n, d)."""
+        theta, X = check_query(self.name, theta, X, eq)
+        return data_dot(X, theta)
+
+    def start(self, federation: Federation) -> Array:
+        """Zeros, shape (d,)."""
+        return zeros(federation[0].X)
+
+    def settle(self, federation: Federation, oracles: tuple[type, ...]) -> Huber:
+        """With rho filled in where `oracles` need it (an eigenvalue per client).
+
+        Raises
+        ------
+        DataError
+            If a client's data are not `Samples` with a target a row.
+        SpecError
+            If T of the irls surrogate would be singular: no ridge, and pooled features of rank less than d.
+        """
+        check_supervised(self.name, federation)
+        if HasSurrogate not in oracles:
+            return self
+        if self.surrogate == "irls":
+            if self.ridge == 0:
+                linear_model.check_rank("huber with surrogate 'irls'", federation)
+        elif self.rho is None:
+            L = linear_model.smoothness(federation, 1.0, self.ridge)
+            return replace(self, rho=prox_gradient.largest_rho(L))
+        return self
+
+    def facts(self, federation: Federation) -> Facts:
+        r"""The constants, all certified bounds.
+
+        :math:`|H'|\le\delta` and H' is 1-Lipschitz. The weights are at most 1, so that a sample's irls statistic has a squared
+        norm of at most :math:`y^2\|x\|^2+\|x\|^4/4`, whatever theta is.
+        """
+        self = self.settle(federation, (HasSurrogate,))
+        bounds = linear_model.Bounds(self.delta, 1.0, None, 0.0)
+        notes = {
+            "smoothness": "bound: H'' <= 1; exact if for each client one theta leaves all residuals below delta",
+            "hessian_lipschitz": "unknown: there is none, the second derivative jumps at |r| = delta",
+        }
+        if self.surrogate == "gradient":
+            notes["oracle_variance"] = "bound: rho^2 delta^2 mean_j |x_ij|^2, for |H'| <= delta"
+            return linear_model.linear_facts(federation, bounds, self.ridge, self.l1, self.rho, notes)
+        notes["oracle_variance"] = "bound: mean_j (y_ij^2 |x_ij|^2 + |x_ij|^4/4), for w <= 1"
+        variance = tuple(linear_model.reweighted_variance(federation))
+        return linear_model.linear_facts(federation, bounds, self.ridge, 0.0, None, notes, variance)
+
+    def _residuals(self, data: Samples, theta: Array) -> Array:
+        return data.y - data_dot(data.X, theta)
+
+    def _weights(self, r: Array) -> Array:
+        """min(1, delta/|r|), which is 1 at 0."""
+        xp = namespace(r)
+        return self.delta / xp.clip(xp.abs(r), self.delta, None)
