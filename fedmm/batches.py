@@ -1,0 +1,84 @@
+r"""Mini-batches: which samples an address names, and those samples.
+
+A batch is drawn without replacement, every subset of `size` samples being equally likely, so that a mean over the batch
+is unbiased for the mean over the client, with variance at most that of one sample divided by `size`.
+
+| argument | meaning |
+|---|---|
+| batch | `fedmm.types.Batch`: how many samples of each client, at which address |
+| n | the number of samples of the client (of each client of a block) |
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fedmm.arrays import Array, as_like, is_sparse, namespace
+from fedmm.federation import Samples
+from fedmm.keys import Key, draw
+from fedmm.types import Batch
+
+__all__ = ["rows", "take"]
+
+
+def rows(batch: Batch, n: int) -> np.ndarray:
+    """The sorted row numbers of the batch, shape (size,), or (c, size) for a block of c keys; all n rows if size >= n.
+
+    Parameters
+    ----------
+    batch : Batch
+        The request.
+    n : int
+        The number of samples to draw from.
+    """
+    size = min(batch.size, n)
+
+    def sample(generator: np.random.Generator) -> np.ndarray:
+        return np.sort(generator.choice(n, size, replace=False, shuffle=False))  # sorted: read the data forwards
+
+    if size == n:
+        full = np.arange(n)
+        return full if isinstance(batch.key, Key) else np.tile(full, (len(batch.key), 1))
+    return draw(batch.key, sample)
+
+
+def take(data: Samples, batch: Batch | None) -> Samples:
+    """The samples that `batch` asks for; `data` itself for None or for a batch of at least all samples.
+
+    Parameters
+    ----------
+    data : Samples
+        One client, X (n, d) dense or sparse, or a block of clients, X (c, n, d); `y` with one axis less, or None.
+    batch : Batch or None
+        With a block of c keys the answer is a block, X (c, size, d), also where the data are one client's.
+
+    Raises
+    ------
+    ValueError
+        If one sparse client meets a block of keys: sparse matrices cannot be stacked.
+    """
+    X, y = data
+    if batch is None or batch.size >= X.shape[-2]:
+        return data
+    index = rows(batch, X.shape[-2])
+    if is_sparse(X):
+        if index.ndim > 1:
+            raise ValueError("Expected one key for sparse data, got a block of keys; loop over the keys.")
+        return Samples(X[index], None if y is None else y[index])
+    return Samples(_pick(X, index, lead=X.ndim - 2), None if y is None else _pick(y, index, lead=y.ndim - 1))
+
+
+def _pick(x: Array, index: np.ndarray, lead: int) -> Array:
+    """Rows `index` of `x`, whose sample axis is number `lead` (0 or 1); row by row where both have a leading axis."""
+    if type(x) is np.ndarray:
+        if lead and index.ndim > 1:
+            return x[np.arange(len(index))[:, None], index]
+        return x[:, index] if lead else x[index]
+    xp = namespace(x)
+    if lead and index.ndim == 1:
+        return xp.take(x, as_like(index, x), axis=1)
+    if lead:  # the standard takes along one axis only: lay the clients end to end
+        index = index + x.shape[1] * np.arange(len(index))[:, None]
+        x = xp.reshape(x, (x.shape[0] * x.shape[1], *x.shape[2:]))
+    picked = xp.take(x, as_like(index.ravel(), x), axis=0)
+    return xp.reshape(picked, (*index.shape, *x.shape[1:]))
