@@ -1,7 +1,8 @@
 r"""Mini-batches: which samples an address names, and those samples.
 
 A batch is drawn without replacement, every subset of `size` samples being equally likely, so that a mean over the batch
-is unbiased for the mean over the client, with variance at most that of one sample divided by `size`.
+is unbiased for the mean over the client, with variance at most that of one sample divided by `size`. So it is with each
+piece of a shuffled pass; pieces of one pass are disjoint, hence not independent.
 
 | argument | meaning |
 |---|---|
@@ -24,16 +25,27 @@ __all__ = ["rows", "take"]
 def rows(batch: Batch, n: int) -> np.ndarray:
     """The sorted row numbers of the batch, shape (size,), or (c, size) for a block of c keys; all n rows if size >= n.
 
+    The last piece of a pass has n mod size rows where that is not 0.
+
     Parameters
     ----------
     batch : Batch
         The request.
     n : int
         The number of samples to draw from.
+
+    Raises
+    ------
+    ValueError
+        If a pass has no such piece.
     """
-    size = min(batch.size, n)
+    size, part = min(batch.size, n), batch.part
+    if part is not None and not 0 <= part * size < n:
+        raise ValueError(f"Expected a piece from 0 to {-(-n // size) - 1} of a pass over {n} samples, got {part}.")
 
     def sample(generator: np.random.Generator) -> np.ndarray:
+        if part is not None:
+            return np.sort(generator.permutation(n)[part * size : (part + 1) * size])
         return np.sort(generator.choice(n, size, replace=False, shuffle=False))  # sorted: read the data forwards
 
     if size == n:

@@ -4,9 +4,10 @@
 |---|---|---|
 | mlp | one hidden layer of 64, ReLU | 64 (features + 1) + outputs (64 + 1) |
 | cnn | two 5 x 5 convolutions (8 and 16 channels, pooled by 2), one hidden layer of 72 | 60,674 for 28 x 28 and 10 outputs |
-| resnet18-gn | ResNet-18 for small images (3 x 3 stem, no first pooling) with GroupNorm in the place of BatchNorm | 11.2 million |
+| resnet18-gn | ResNet-18 for small images (3 x 3 stem, no first pooling), GroupNorm in the place of BatchNorm | 11.2 million |
 
-A builder is a function of (input_shape, outputs) that returns a ``torch.nn.Module`` from arrays (n, \\*input_shape) to (n, outputs).
+A builder is a function of (input_shape, outputs) that returns a ``torch.nn.Module``, which takes samples (n, \\*input_shape) to
+outputs (n, outputs).
 
 Sources: Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, *Gradient-based learning applied to document recognition*, Proc. IEEE 86,
 1998; K. He, X. Zhang, S. Ren and J. Sun, *Deep residual learning for image recognition*, CVPR 2016; Y. Wu and K. He, *Group

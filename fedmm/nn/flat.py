@@ -1,9 +1,9 @@
 r"""A ``torch.nn.Module`` as a function of one flat vector.
 
 The vector holds the module's trainable parameters one after another, each in row order, as
-``torch.nn.utils.parameters_to_vector`` lays them out. For one client the module's own parameters are made to look at slices of the
-vector, which costs a microsecond each; ``torch.func.functional_call`` costs seven per cent of a small network's step. Weights that
-the builder laid out with channels last keep that layout (and inputs take it): oneDNN is a quarter faster so.
+``torch.nn.utils.parameters_to_vector`` lays them out. For one client the module's own parameters are made to look at slices of
+the vector, which costs a microsecond each; ``torch.func.functional_call`` costs seven per cent of a small network's step. Weights
+that the builder laid out with channels last keep that layout (and inputs take it): oneDNN is a quarter faster so.
 
 | argument | meaning |
 |---|---|

@@ -19,7 +19,7 @@ Arrays may be NumPy's (torch sees them without a copy) or torch's, on a CPU or a
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from math import isqrt, prod
@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from fedmm.arguments import check_fields
-from fedmm.arrays import Array, as_like, is_sparse, is_torch, namespace, norm2, to_numpy
+from fedmm.arrays import Array, as_like, is_torch, namespace, norm2, to_numpy
 from fedmm.batches import take
 from fedmm.checks import check_array, numeric
 from fedmm.errors import DataError, SpecError
@@ -277,7 +277,11 @@ class Network(Problem):
     def facts(self, federation: Federation) -> Facts:
         """What is known: next to nothing, and why."""
         known = self.rho is not None
-        flat = f"exact: T is the identity, B = I/rho, with the rho given ({self.rho})" if known else "there is no surrogate without rho"
+        flat = (
+            f"exact: T is the identity, B = I/rho, with the rho given ({self.rho})"
+            if known
+            else "there is no surrogate without rho"
+        )
         unknown = "unknown: a network's gradient has no Lipschitz constant that anyone can compute"
         bounded = isinstance(self.loss, str) and self.loss in LOSSES
         return Facts(
