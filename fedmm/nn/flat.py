@@ -132,7 +132,8 @@ class Flat:
         import torch
 
         X = X.reshape(-1, *self.input_shape)
-        return X.contiguous(memory_format=torch.channels_last) if self.images_last else X
+        # `to` and not `contiguous`: with one channel both layouts hold, and only `to` makes the strides say channels last
+        return X.to(memory_format=torch.channels_last) if self.images_last else X
 
 
 def _rows(theta: Tensor, X: Tensor, y: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:

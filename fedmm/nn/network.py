@@ -3,8 +3,8 @@ r"""Neural networks: a ``torch.nn.Module`` and a loss become f_i, the module's p
     f_i(theta) = (1/n_i) sum_j loss(net(theta, x_ij), y_ij) + (ridge / 2) |theta|^2,      g = 0.
 
 With `rho` there is a surrogate for FedMM and the like: that of gradient steps (psi = |theta|^2 / (2 rho), phi = theta / rho,
-S_i(tau) = tau - rho grad f_i(tau), T(s) = s). It majorises where the gradients of the f_i are 1/rho-Lipschitz. No such constant is
-known for a network, so rho is the user's, nothing here certifies (M), and no step is derived from theory.
+S_i(tau) = tau - rho grad f_i(tau), T(s) = s). It majorises where the gradients of the f_i are 1/rho-Lipschitz. No such
+constant is known for a network, so rho is the user's, nothing here certifies (M), and no step is derived from theory.
 
 | argument | symbol |
 |---|---|
@@ -56,8 +56,8 @@ class Network(Problem):
     Parameters
     ----------
     architecture : str, callable or torch.nn.Module
-        "mlp", "cnn" or "resnet18-gn" (`fedmm.nn.architectures`); "package.module:function" or a function of (input_shape, outputs)
-        that builds a module; or a module, whose weights are then the start. A run is saved only if it is a string.
+        "mlp", "cnn" or "resnet18-gn" (`fedmm.nn.architectures`); "package.module:function" or a function of (input_shape,
+        outputs) that builds a module; or a module, whose weights are then the start. A run is saved only if it is a string.
     loss : str or callable
         "cross-entropy", or "squared" for :math:`\frac12\|\mathrm{net}-y\|^2`; "package.module:function" or a function of
         (outputs (n, outputs), y (n,)) that gives the mean over the samples.
@@ -141,8 +141,9 @@ class Network(Problem):
 
         if isinstance(self.architecture, torch.nn.Module):
             return copy.deepcopy(self.architecture)
-        known = isinstance(self.architecture, str)
-        builder = named(self.architecture, ARCHITECTURES, "architecture") if known else self.architecture
+        builder: Any = self.architecture
+        if isinstance(builder, str):
+            builder = named(builder, ARCHITECTURES, "architecture")
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(int(Key(self.init).fold("network").generator().integers(2**62)))
             module = builder(input_shape, outputs)
@@ -220,7 +221,7 @@ class Network(Problem):
     def predict(self, theta: Array, X: Array) -> Array:
         """The likeliest class of each sample, as y gives it, shape (..., n), for `X` (n, features).
 
-        Of a loss other than the cross-entropy: the module's answer, shape (..., n) where it has one number, else (..., n, outputs).
+        Of a loss other than the cross-entropy: the module's answer, shape (..., n), or (..., n, outputs) for several outputs.
 
         Raises
         ------
@@ -277,11 +278,7 @@ class Network(Problem):
     def facts(self, federation: Federation) -> Facts:
         """What is known: next to nothing, and why."""
         known = self.rho is not None
-        flat = (
-            f"exact: T is the identity, B = I/rho, with the rho given ({self.rho})"
-            if known
-            else "there is no surrogate without rho"
-        )
+        flat = f"exact: T is the identity, so B = I/rho with rho = {self.rho}" if known else "there is no surrogate without rho"
         unknown = "unknown: a network's gradient has no Lipschitz constant that anyone can compute"
         bounded = isinstance(self.loss, str) and self.loss in LOSSES
         return Facts(
