@@ -271,9 +271,9 @@ class Federation:
         return Federation(clients, self.weights, public=public, origin=self.origin, check=False)
 
 
-def sample_count(data: Any) -> int:
-    """The number of samples of one client: the length of its first array."""
-    return int(next(leaf for _, leaf in leaves(data)).shape[0])
+def sample_count(data: Any, block: bool = False) -> int:
+    """The number of samples of one client (of each client of a block): the length of its first array."""
+    return int(next(leaf for _, leaf in leaves(data)).shape[1 if block else 0])
 
 
 def digest_of(data: Any) -> str:

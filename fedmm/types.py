@@ -32,11 +32,13 @@ __all__ = [
 class Batch(NamedTuple):
     """A request for a mini-batch: `size` samples of each client, drawn without replacement at the address `key`.
 
-    A client with at most `size` samples uses all of them.
+    A client with at most `size` samples uses all of them. With `part` = 0, 1, ... the samples are shuffled at `key` and cut in
+    pieces of `size` (the last may be smaller), and this piece is meant: all pieces together are one pass over the client.
     """
 
     size: int
     key: Keys
+    part: int | None = None
 
 
 @runtime_checkable

@@ -1,12 +1,14 @@
 r"""FedAvg: local gradient steps, then an average of models.
 
-    local    theta_i = theta;   K times: theta_i <- theta_i - gamma_t grad f_i(theta_i)   (full batch, or b fresh samples)
+    local    theta_i = theta;   K times: theta_i <- theta_i - gamma_t grad f_i(theta_i)   (full batch, or b fresh samples),
+             or E times, for every batch of b of the shuffled data: the same step on that batch
              upload theta_i - theta
     server   theta <- theta + eta sum_{i in A} w_i (theta_i - theta) / sum_{i in A} w_i
 
 | argument | symbol |
 |---|---|
 | local_steps | K |
+| local_epochs | E |
 | step | gamma_t |
 | server_step | eta |
 | batch | b |
@@ -17,6 +19,7 @@ heterogeneous data with a constant step it does not converge to the minimiser of
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
@@ -24,10 +27,12 @@ from fedmm.algorithm import Algorithm
 from fedmm.algorithms.common import check_options, gamma_at, request
 from fedmm.arrays import Array, namespace
 from fedmm.composition import Composition, inverse_smoothness
-from fedmm.keys import fold
+from fedmm.errors import SpecError
+from fedmm.federation import sample_count
+from fedmm.keys import fold, is_block
 from fedmm.problem import Problem
 from fedmm.schedules import Schedule, as_schedule
-from fedmm.types import Cohort, HasGradient, Promise, Ticket
+from fedmm.types import Batch, Cohort, HasGradient, Promise, Ticket
 
 __all__ = ["FedAvg"]
 
@@ -46,17 +51,20 @@ class FedAvg(Algorithm):
         eta; 1 is plain averaging.
     batch : int or None
         Samples a client draws for each local step; None for all.
+    local_epochs : int or None
+        E passes over the client's data in place of the K steps; needs `batch`. The last batch of a pass may be smaller.
 
     Raises
     ------
     SpecError
-        For K < 1, a step <= 0, or a batch < 1.
+        For K < 1, E < 1 or without a batch, a step <= 0, or a batch < 1.
     """
 
     local_steps: int = 5
     step: float | Schedule | Literal["theory"] = "theory"
     server_step: float = 1.0
     batch: int | None = None
+    local_epochs: int | None = None
 
     name: ClassVar[str] = "fedavg"
     requires: ClassVar[tuple[type, ...]] = (HasGradient,)
@@ -67,6 +75,10 @@ class FedAvg(Algorithm):
     def __post_init__(self) -> None:
         check_options(self)
         as_schedule(self.server_step)
+        if self.local_epochs is not None and (self.local_epochs < 1 or self.batch is None):
+            raise SpecError(
+                f"Expected fedavg.local_epochs >= 1 and fedavg.batch to be set, got {self.local_epochs} and {self.batch}."
+            )
 
     def settle(self, composition: Composition) -> Self:
         return replace(self, step=as_schedule(inverse_smoothness(composition) if self.step == "theory" else self.step))
@@ -82,10 +94,18 @@ class FedAvg(Algorithm):
 
     def local(self, problem: Any, data: Any, model: Array, memory: None, ticket: Ticket) -> tuple[Array, None]:
         gamma, theta = self.step_at(ticket.round), model
-        for k in range(self.local_steps):
-            batch = None if self.batch is None else request(self.batch, fold(ticket.key, k))
+        for batch in self._batches(data, ticket):
             theta = theta - gamma * problem.gradient(data, theta, batch)
         return theta - model, None
+
+    def _batches(self, data: Any, ticket: Ticket) -> Iterator[Batch | None]:
+        if self.local_epochs is not None and self.batch is not None:
+            pieces = -(-sample_count(data, is_block(ticket.key)) // self.batch)
+            for e in range(self.local_epochs):
+                yield from (Batch(self.batch, fold(ticket.key, e), k) for k in range(pieces))
+            return
+        for k in range(self.local_steps):
+            yield None if self.batch is None else request(self.batch, fold(ticket.key, k))
 
     def nothing(self, problem: Problem, server: Array) -> Array:
         return namespace(server).zeros_like(server)
