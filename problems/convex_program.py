@@ -3,8 +3,9 @@ r"""T(s) by CVXPY: the program is compiled once and solved again with new parame
     minimise U_s(theta) over the constraints;   U_s is DPP: convex in theta, and affine in the parameters where they meet it
 
 Clarabel is asked for a duality gap of 1e-14 and may stop at 1e-8 where rounding ends its progress. The minimiser of a
-program with quadratic and linear terms is then exact to about 1e-10; with exponential or semidefinite cones to about
-1e-6, for near a smooth minimum an error of the objective is the square of that of the minimiser.
+program with quadratic and linear terms is then exact to about 1e-10; where a constraint is active with multiplier zero,
+and with exponential or semidefinite cones, to about 1e-6: near a smooth minimum an error of the objective is the square of
+that of the minimiser.
 
 A solve depends on s alone, not on earlier solves: the solver is not warm-started.
 """

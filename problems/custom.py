@@ -50,10 +50,11 @@ class Custom(Problem):
     ----------
     family : Family or str
         The family, or its address: "package.module:NAME" or "file.py:NAME". Only an address can be written to a recipe.
+        Left out, the shipped example (`problems.monotone`).
     accuracy : float
         How exact T(s) is as computed, relative to 1 + max |T(s)|: the laws allow as much, and points of theta's domain
         may break the constraints by as much. The default suits exponential and semidefinite cones; programs with
-        quadratic and linear terms reach 1e-9.
+        quadratic and linear terms reach 1e-9, but 1e-6 where a constraint is active with multiplier zero.
     axes : int or None
         The number of axes of the first array of a client's data, filled in by `settle`; one more means a block.
 
@@ -63,7 +64,7 @@ class Custom(Problem):
         If there is no such family.
     """
 
-    family: Family | str
+    family: Family | str = "problems.monotone:MONOTONE"
     accuracy: float = 1e-5
     axes: int | None = None
 
@@ -119,8 +120,7 @@ class Custom(Problem):
         r""":math:`g(\theta)`, shape (...); infinite where theta breaks the constraints by more than `accuracy` allows."""
 
         def one(data: None, theta: np.ndarray) -> np.ndarray:
-            allowed = self.accuracy * (1.0 + float(np.abs(theta).max()))
-            return np.asarray(self._g(theta) if self.program.violation(theta) <= allowed else np.inf)
+            return np.asarray(self._g(theta) if self.program.violation(theta) <= self._allowed(theta) else np.inf)
 
         return self._each(one, theta, None, theta)
 
@@ -128,8 +128,7 @@ class Custom(Problem):
         """The projection of theta onto the constraints and signs, shape (..., d); theta itself where it meets them."""
 
         def one(data: None, theta: np.ndarray) -> np.ndarray:
-            allowed = self.accuracy * (1.0 + float(np.abs(theta).max()))
-            return theta if self.program.violation(theta) <= allowed else self.program.nearest(theta)
+            return theta if self.program.violation(theta) <= self._allowed(theta) else self.program.nearest(theta)
 
         return self._each(one, theta, None, theta)
 
@@ -165,13 +164,15 @@ class Custom(Problem):
         Raises
         ------
         ValueError
-            If it has none, or theta is a scalar or not finite.
+            If it has none, or theta is a scalar, not finite, or outside the constraints.
         """
         if self.given.lift is None:
             raise ValueError("This family has no lift, and there is no numerical way to find one; use start='mean'.")
         check_liftable(theta)
 
         def one(data: None, theta: np.ndarray) -> np.ndarray:
+            if self.program.violation(theta) > self._allowed(theta):
+                raise ValueError("Expected theta inside the family's signs and constraints; no statistic maps to it.")
             return joined(self.given.s, self._call("lift", *self._theta(theta)), "lift(theta)")
 
         return self._each(one, theta, None, theta)
@@ -256,6 +257,10 @@ class Custom(Problem):
                 f"custom: T(s) is not unique at the mean statistic of the start: tilting U_s by 1e-3 and by 1e-5 along a random "
                 f"direction moves its minimiser by {far:.3g} and by {near:.3g}; add a small ridge to the surrogate and to g."
             )
+
+    def _allowed(self, theta: np.ndarray) -> float:
+        """How far theta may break the constraints: as T(s) may, and as rounding to single precision may."""
+        return (self.accuracy + 1e-6) * (1.0 + float(np.abs(theta).max()))
 
     def _theta(self, theta: np.ndarray) -> list[np.ndarray]:
         parts = parted(self.given.theta, theta, "theta")
