@@ -81,6 +81,10 @@ class Algorithm(ABC):
         """Whether the next exchange is an opening: everyone replies, exactly. Openings belong to round 0."""
         return False
 
+    def opened(self, server: Any) -> Any:
+        """`server` as round 1 finds it, as far as the shapes of messages go: for explanations and checks of sizes."""
+        return server
+
     @abstractmethod
     def broadcast(self, problem: Problem, server: Any, cohort: Cohort) -> Any:
         """What goes down to every client of the cohort: a vector or a NamedTuple of vectors."""

@@ -163,10 +163,11 @@ def start_drift(composition: Composition, start: str) -> float:
     r""":math:`G_0 = \sum_i \mu_i^2\|h_i(\hat S_0)\|^2` for V_{0,i} = 0 and s_0 as `start` says."""
     problem: Any = composition.problem
     federation, theta = composition.federation, composition.theta0
-    s = problem.lift(theta)
     if start == "mean":
-        s = s + sum((problem.statistic(data, theta)[0] - s) * w for w, data in zip(federation.weights, federation, strict=True))
+        s = sum(problem.statistic(data, theta)[0] * w for w, data in zip(federation.weights, federation, strict=True))
         theta = problem.minimize(s)
+    else:
+        s = problem.lift(theta)
     return sum(
         w * w * float(norm2(problem.statistic(data, theta)[0] - s))
         for w, data in zip(federation.weights, federation, strict=True)

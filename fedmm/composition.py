@@ -59,8 +59,15 @@ class Composition:
     @cached_property
     def uploads(self) -> dict[str, int]:
         """The length of every part of the upload by name ("" for a plain vector)."""
-        server = self.algorithm.init(self.problem, self.theta0)
-        return {name: int(part.shape[-1]) for name, part in leaves(self.algorithm.nothing(self.problem, server))}
+        return {name: int(part.shape[-1]) for name, part in leaves(self.algorithm.nothing(self.problem, self.first))}
+
+    @cached_property
+    def first(self) -> Any:
+        """The server's state before anything is exchanged; raises CompositionError where the method cannot start at theta0."""
+        try:
+            return self.algorithm.init(self.problem, self.theta0)
+        except ValueError as error:  # of `lift`, outside the range of T
+            raise CompositionError(f"{self.algorithm.name} cannot start {self.problem.name} at theta0: {error}") from error
 
     @cached_property
     def compressed(self) -> dict[str, ChannelFacts]:
@@ -148,7 +155,7 @@ class Composition:
         reason = self.refusal()
         if reason is not None:
             raise CompositionError(reason)
-        broadcast: Any = self.algorithm.init(self.problem, self.theta0)
+        broadcast: Any = self.algorithm.opened(self.first)
         for _, leaf in leaves(broadcast):
             if not isinstance(leaf, (int, float)) and leaf.ndim == 1:
                 self.downlink.facts(int(leaf.shape[-1]))

@@ -76,7 +76,7 @@ def _down(composition: Composition) -> Iterator[tuple[str, str]]:
         yield "round 0", "an opening: every client replies, exactly; its bits are counted"
     state = composition.participation.start(len(weights))
     cohort = composition.participation.draw(weights, 1, state, Key(0, 1).fold("cohort"))
-    message = algorithm.broadcast(problem, server, cohort)
+    message = algorithm.broadcast(problem, algorithm.opened(server), cohort)
     yield from _message("down", message, composition.downlink, None, "to each client of the cohort")
 
 

@@ -168,7 +168,9 @@ class UpdateSizes(Metric):
 
 @dataclass(frozen=True)
 class Field(Metric):
-    r""":math:`\|h(s_t)\|^2`, the quantity of the theory; for a method without a surrogate state, s = the lift of theta.
+    r""":math:`\|h(s_t)\|^2`, the quantity of the theory.
+
+    For a method without a surrogate state s is the lift of theta, and the column is NaN where the problem has no lift.
 
     Parameters
     ----------
@@ -186,6 +188,8 @@ class Field(Metric):
 
     def measure(self, snapshot: Snapshot) -> Mapping[str, float]:
         s = snapshot.algorithm.surrogate(snapshot.server)
+        if s is None and not snapshot.problem.liftable:
+            return {"field": float("nan")}
         if s is None:
             s = snapshot.problem.lift(snapshot.theta)  # type: ignore[attr-defined]
         return {"field": float(norm2(mean_statistic(snapshot, snapshot.theta) - s))}

@@ -58,6 +58,24 @@ class Problem(ABC):
         """What `statistic` keeps for a client (its `warm`) before the first call; None if it keeps nothing."""
         return None
 
+    def nil(self, theta: Array) -> Array:
+        """The zero statistic, shape (..., q), in the library and dtype of `theta`; for problems that offer a surrogate.
+
+        By the lift unless a subclass says otherwise: one whose `liftable` is False must.
+        """
+        surrogate: Any = self
+        return namespace(theta).zeros_like(surrogate.lift(theta))
+
+    @property
+    def liftable(self) -> bool:
+        """Whether `lift` knows a right inverse of T at all; where not, it raises ValueError for every theta."""
+        return True
+
+    @property
+    def accuracy(self) -> float:
+        """How exact `minimize` is, relative to 1 + max |T(s)|, beyond rounding: 0 for a closed form."""
+        return 0.0
+
     @property
     def penalized(self) -> str | None:
         """What g is, in a few words, or None when it is zero."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from fedmm.problem import Problem
 from problems.censored_exponential import CensoredExponential
+from problems.custom import Custom
 from problems.dictionary import Dictionary
+from problems.family import Block, Family
 from problems.gaussian_mixture import GaussianMixture
 from problems.gaussian_precision import GaussianPrecision
 from problems.huber import Huber
@@ -22,8 +24,11 @@ __all__ = [
     "CATALOG",
     "NMF",
     "PCA",
+    "Block",
     "CensoredExponential",
+    "Custom",
     "Dictionary",
+    "Family",
     "GaussianMixture",
     "GaussianPrecision",
     "Huber",
@@ -39,6 +44,7 @@ __all__ = [
 
 CATALOG: tuple[type[Problem], ...] = (
     CensoredExponential,
+    Custom,
     Dictionary,
     GaussianMixture,
     GaussianPrecision,

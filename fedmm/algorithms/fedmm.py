@@ -1,6 +1,6 @@
 r"""FedMM: federated majorise-minimise by surrogate aggregation.
 
-    init          s = sum_i w_i S_i(theta_0) (an opening), or lift(theta_0);   v = 0
+    init          s = sum_i w_i S_i(theta_0) (an opening, theta_0 goes down), or lift(theta_0);   v = 0
     broadcast     s                                   # client and server compute theta = T(s)
     first_memory  V_i = 0
     local         Delta_i = S_i(theta) - s - V_i      # S_i: full batch, or a fresh mini-batch of b samples
@@ -44,6 +44,7 @@ class Server(NamedTuple):
     s: Array
     v: Array
     phase: int
+    theta: Array | None = None  # theta_0, which goes down instead of s until s is known
 
 
 class Model(NamedTuple):
@@ -60,14 +61,10 @@ class FedMM(Algorithm):
     ----------
     step : float, Schedule or "theory"
         gamma_t; "theory" takes the largest step of P5 and refuses where a fact it needs is unknown.
-    a : float or "theory"
-        The memory step; "theory" is 1/(1 + omega_p).
-    control_variates : bool
-        False keeps V_i = 0 (a = 0).
-    start : {"mean", "lift"}
-        s_0 is the mean statistic at theta_0, by an opening, or lift(theta_0).
-    memories : {"zero", "exact"}
-        V_i is 0, or h_i(s_0) by an opening.
+    a, control_variates : float or "theory", bool
+        The memory step; "theory" is 1/(1 + omega_p). Without control variates V_i = 0 (a = 0).
+    start, memories : {"mean", "lift"}, {"zero", "exact"}
+        s_0 is the mean statistic at theta_0, by an opening, or lift(theta_0). V_i is 0, or h_i(s_0) by an opening.
     batch : int or None
         Samples a client draws for S_i in a round; None for all.
 
@@ -102,21 +99,23 @@ class FedMM(Algorithm):
         return fedmm_bound(composition, self.batch, self.start, exact=self.memories == "exact", variates=variates)
 
     def init(self, problem: Any, theta: Array) -> Server:
-        s = problem.lift(theta)
-        return Server(s, namespace(s).zeros_like(s), START if self.start == "mean" else self._phase_after_start())
-
-    def _phase_after_start(self) -> int:
-        return MEMORIES if self.memories == "exact" else ROUNDS
+        if self.start == "mean":
+            return Server(problem.nil(theta), problem.nil(theta), START, theta)
+        return Server(problem.lift(theta), problem.nil(theta), MEMORIES if self.memories == "exact" else ROUNDS)
 
     def opening(self, server: Server) -> bool:
         return server.phase != ROUNDS
 
+    def opened(self, server: Server) -> Server:
+        return server._replace(phase=ROUNDS, theta=None)
+
     def broadcast(self, problem: Problem, server: Server, cohort: Cohort) -> Server:
-        return server._replace(v=None)  # v stays at the server
+        return server._replace(v=None, s=server.s if server.theta is None else None)  # v stays at the server
 
     def receive(self, problem: Any, delivered: Server) -> Model:
-        s = delivered.s
-        return Model(s, problem.minimize(problem.project(s)), delivered.phase)
+        if delivered.phase == START:
+            return Model(problem.nil(delivered.theta), delivered.theta, START)
+        return Model(delivered.s, problem.minimize(problem.project(delivered.s)), delivered.phase)
 
     def first_memory(self, problem: Problem, data: Any, model: Model) -> Variate:
         return Variate(namespace(model.s).zeros_like(model.s), problem.cold(data))
@@ -135,16 +134,17 @@ class FedMM(Algorithm):
         return namespace(server.s).zeros_like(server.s)
 
     def server(self, problem: Any, server: Server, model: Model, combined: Array, cohort: Cohort) -> Server:
-        s, v, phase = server
+        s, v, phase, _ = server
+        after = MEMORIES if phase == START and self.memories == "exact" else ROUNDS
         if phase != ROUNDS:
-            return Server(s, combined, ROUNDS) if phase == MEMORIES else Server(s + combined, v, self._phase_after_start())
+            return Server(s + combined, v, after) if phase == START else Server(s, combined, after)
         return Server(problem.project(s + (v + combined) * self.step_at(cohort.round)), v + combined * self.a, phase)
 
     def solution(self, problem: Any, server: Server) -> Array:
-        return problem.minimize(server.s)
+        return problem.minimize(server.s) if server.theta is None else server.theta
 
     def surrogate(self, server: Server) -> Array:
-        return server.s
+        return server.s if server.theta is None else None
 
     def step_at(self, t: int) -> float:
         return gamma_at(self.step, t)

@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from fedmm.algorithm import Algorithm
 from fedmm.algorithms.common import Warm
-from fedmm.arrays import Array, namespace
+from fedmm.arrays import Array
 from fedmm.composition import Composition
 from fedmm.problem import Problem
 from fedmm.types import Cohort, HasSurrogate, Promise, Ticket
@@ -64,7 +64,7 @@ class MM(Algorithm):
         return Warm(kept)
 
     def nothing(self, problem: Any, server: Server) -> Array:
-        return namespace(server.theta).zeros_like(problem.lift(server.theta))
+        return problem.nil(server.theta)
 
     def server(self, problem: Any, server: Server, model: Array, combined: Array, cohort: Cohort) -> Server:
         return Server(problem.minimize(combined, start=server.theta))

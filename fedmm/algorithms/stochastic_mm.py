@@ -1,6 +1,6 @@
 r"""Stochastic MM: SSMM and SA-SSMM, a running surrogate driven by random statistics.
 
-    s_0 = lift(theta_0)
+    s_0 = lift(theta_0)                         # forgotten, and not needed, where gamma_1 = 1
     for t = 1, 2, ...:
         S_t = sum_i w_i (mean of Sbar over b fresh samples of client i, at theta_{t-1})
         s_t = s_{t-1} + gamma_t (S_t - s_{t-1});   theta_t = T(s_t)
@@ -81,7 +81,9 @@ class StochasticMM(Algorithm):
         return stochastic_mm_bound(composition, self.batch)
 
     def init(self, problem: Any, theta: Array) -> Server:
-        return Server(problem.lift(theta), theta)
+        gamma = 0.0 if self.step == "theory" else self.step_at(1)
+        forgotten = not problem.liftable and bool(namespace(gamma).all(gamma == 1))
+        return Server(problem.nil(theta) if forgotten else problem.lift(theta), theta)
 
     def broadcast(self, problem: Problem, server: Server, cohort: Cohort) -> Array:
         return server.theta

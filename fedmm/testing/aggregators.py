@@ -7,8 +7,8 @@ merges must agree in every bit.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Sequence
-from functools import reduce
+from collections.abc import Callable, Sequence
+from functools import partial, reduce
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -19,10 +19,11 @@ from fedmm.keys import SERVER, Key
 from fedmm.participation.base import Participation, cohort_of
 from fedmm.participation.bernoulli import Bernoulli
 from fedmm.participation.fixed import FixedSize
+from fedmm.testing.report import Law, Report, judge
 from fedmm.testing.support import other_libraries
 from fedmm.types import Cohort, Ticket
 
-__all__ = ["check_aggregator", "check_block", "check_kind", "check_ratio", "check_trees", "check_unbiased"]
+__all__ = ["check_aggregator", "check_block", "check_kind", "check_pickles", "check_ratio", "check_trees", "check_unbiased"]
 
 TINY = 1e-12
 """Rounding allowed where the same numbers are added in another order."""
@@ -38,25 +39,38 @@ class Pair(NamedTuple):
     b: Any
 
 
-def check_aggregator(aggregator: Aggregator, averages: Sequence[Averages] = BOTH) -> None:
+def check_aggregator(aggregator: Aggregator, averages: Sequence[Averages] = BOTH) -> Report:
     """Every law below, settled for each kind of method in `averages`.
+
+    Returns
+    -------
+    Report
+        Which laws hold, and which do not apply and why; ``print`` it.
 
     Raises
     ------
     AssertionError
-        If a law does not hold; the message has the numbers.
+        With every law that fails and its numbers.
     """
+    each = {"trees": check_trees, "block": check_block, "kind": check_kind}
+    laws: dict[str, Law] = {"pickles": partial(check_pickles, aggregator)}
+    for kind in averages:
+        special = {"unbiased": check_unbiased} if kind == "increments" else {"ratio": check_ratio}
+        for name, law in (each | special).items():
+            laws[f"{name}, {kind}"] = partial(_settled, law, aggregator, kind, additive=name in special)
+    return judge(str(aggregator), laws)
+
+
+def check_pickles(aggregator: Aggregator) -> None:
+    """The aggregator is itself after pickling."""
     copy = pickle.loads(pickle.dumps(aggregator))
     assert copy == aggregator, f"{aggregator} is not itself after pickling: {copy}"
-    for kind in averages:
-        settled = aggregator.settle(kind)
-        check_trees(settled)
-        check_block(settled)
-        check_kind(settled)
-        if settled.additive and kind == "increments":
-            check_unbiased(settled)
-        if settled.additive and kind == "models":
-            check_ratio(settled)
+
+
+def _settled(law: Callable[[Aggregator], None], aggregator: Aggregator, kind: Averages, additive: bool) -> str | None:
+    """The law, for methods that average this kind; some are of additive aggregators only."""
+    settled = aggregator.settle(kind)
+    return "the aggregator is not additive" if additive and not settled.additive else law(settled)
 
 
 def check_trees(aggregator: Aggregator, trees: int = 30) -> None:

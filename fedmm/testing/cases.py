@@ -12,7 +12,10 @@ from fedmm.arrays import Array, is_sparse, leaves, to_numpy
 from fedmm.federation import Federation
 from fedmm.problem import Problem
 
-__all__ = ["Case", "assert_below", "assert_close", "inside", "slope"]
+__all__ = ["NO_SURROGATE", "Case", "assert_below", "assert_close", "inside", "slope"]
+
+NO_SURROGATE = "the problem offers no surrogate"
+"""Why a law of surrogates does not apply."""
 
 
 class Case:
@@ -52,6 +55,11 @@ class Case:
     def sparse(self) -> bool:
         """Whether the first client's data are sparse."""
         return any(is_sparse(leaf) for _, leaf in leaves(self.clients[0]))
+
+    @property
+    def accuracy(self) -> float:
+        """How exact the problem's T is beyond rounding (`Problem.accuracy`)."""
+        return self.problem.accuracy
 
     @cached_property
     def facts(self) -> Any:

@@ -9,7 +9,8 @@ r"""The laws of a channel. ``check_channel(channel)`` runs them all; each raises
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from fedmm.arrays import Array, to_numpy
 from fedmm.channels.base import MANY, Channel
 from fedmm.channels.packing import payload, unpack
 from fedmm.keys import Key
+from fedmm.testing.report import Law, Report, judge
 from fedmm.testing.support import binomial_alarm, check_frequencies, enumerated, other_libraries
 
 __all__ = [
@@ -35,7 +37,7 @@ TINY = 1e-12
 """Rounding allowed where both sides are the same numbers added in another order."""
 
 
-def check_channel(channel: Channel, q: int = 6, many: int = 240, alarm: float = 1e-9) -> None:
+def check_channel(channel: Channel, q: int = 6, many: int = 240, alarm: float = 1e-9) -> Report:
     """Every law below, at length `q` (small enough for `outcomes` to be enumerated) and at length `many`.
 
     Parameters
@@ -47,34 +49,45 @@ def check_channel(channel: Channel, q: int = 6, many: int = 240, alarm: float = 
     alarm : float
         The probability that a right channel fails.
 
+    Returns
+    -------
+    Report
+        Which laws hold, and which do not apply and why; ``print`` it.
+
     Raises
     ------
     AssertionError
-        If a law does not hold; the message has the numbers.
+        With every law that fails and its numbers.
     """
-    for length in (q, many):
-        check_expectation(channel, length)
-        check_bits(channel, length)
-        check_block(channel, length)
-        check_key(channel, length)
-        check_libraries(channel, length)
-    check_passing(channel, q)
-    check_draws(channel, q, alarm / 2)
-    check_moments(channel, many, alarm / 2)
+    each: dict[str, Callable[[Channel, int], str | None]] = {
+        "expectation": check_expectation,
+        "bits": check_bits,
+        "block": check_block,
+        "key": check_key,
+        "libraries": check_libraries,
+    }
+    laws: dict[str, Law] = {
+        f"{name}, q = {length}": partial(law, channel, length) for length in (q, many) for name, law in each.items()
+    }
+    laws[f"passing, q = {q}"] = partial(check_passing, channel, q)
+    laws[f"draws, q = {q}"] = partial(check_draws, channel, q, alarm / 2)
+    laws[f"moments, q = {many}"] = partial(check_moments, channel, many, alarm / 2)
+    return judge(str(channel), laws)
 
 
-def check_expectation(channel: Channel, q: int) -> None:
+def check_expectation(channel: Channel, q: int) -> str | None:
     r"""By exact expectation over `outcomes`: E C(x) = x if unbiased, and both error factors.
 
     Nothing is checked where the outcomes are too many. Probabilities sum to 1,
     :math:`E\|C(x)-x\|^2 \le \omega\|x\|^2` and :math:`\le (1-\delta)\|x\|^2`.
     """
-    facts = channel.facts(q)
+    facts, seen = channel.facts(q), 0
     assert not facts.unbiased or facts.omega is not None or facts.contraction is None, "an unbiased contraction has an omega"
     for x in vectors(q):
         outcomes = channel.outcomes(x)
         if outcomes is None:
             continue
+        seen += 1
         p, values = zip(*enumerated(outcomes, MANY, str(channel)), strict=True)
         p, values = np.array(p), np.array(values)
         assert p.min() >= 0, f"{channel}: an outcome has probability {p.min()}"
@@ -88,14 +101,17 @@ def check_expectation(channel: Channel, q: int) -> None:
                 f"{channel}: E|C(x)-x|^2 = {error:.12g} for x = {x}, but {name} = {factor:.12g} promises at most "
                 f"{factor * square:.12g}"
             )
+    return None if seen else "the outcomes are too many to list"
 
 
-def check_draws(channel: Channel, q: int, alarm: float = 1e-9, draws: int = 2000) -> None:
+def check_draws(channel: Channel, q: int, alarm: float = 1e-9, draws: int = 2000) -> str | None:
     """`encode` then `decode` gives each of the enumerated outcomes as often as `outcomes` says, and nothing else.
 
     An exact binomial test per outcome; nothing where the outcomes are too many.
     """
     tested = [x for x in vectors(q) if channel.outcomes(x) is not None]
+    if not tested:
+        return "the outcomes are too many to list"
     for number, x in enumerate(tested):
         values, p = _distinct(enumerated(channel.outcomes(x) or iter(()), MANY, str(channel)))
         keys = tuple(Key(number, round, 0, ("law",)) for round in range(draws))
@@ -110,7 +126,7 @@ def check_draws(channel: Channel, q: int, alarm: float = 1e-9, draws: int = 2000
         check_frequencies(counts, p.tolist(), draws, alarm / len(tested), f"{channel} on {x}")
 
 
-def check_moments(channel: Channel, q: int, alarm: float = 1e-9, groups: int = 40, size: int = 40) -> None:
+def check_moments(channel: Channel, q: int, alarm: float = 1e-9, groups: int = 40, size: int = 40) -> str | None:
     r"""Unbiasedness and omega where outcomes cannot be enumerated, by the means of `groups` groups of `size` draws.
 
     If E C(x) = x and :math:`E\|C(x)-x\|^2 \le \omega\|x\|^2`, then by Markov's inequality a group's mean is further
@@ -120,7 +136,7 @@ def check_moments(channel: Channel, q: int, alarm: float = 1e-9, groups: int = 4
     """
     facts = channel.facts(q)
     if not facts.unbiased or facts.omega is None:
-        return
+        return "the channel is biased, or has no omega"
     x = np.random.default_rng(q).standard_normal(q)
     keys = tuple(Key(1, round, 0, ("law",)) for round in range(groups * size))
     got = to_numpy(channel.decode(channel.encode(np.tile(x, (len(keys), 1)), keys)))
@@ -206,12 +222,12 @@ def check_libraries(channel: Channel, q: int) -> None:
             assert got.dtype == there.dtype, f"{channel} on {name}: decoded {got.dtype} from {there.dtype}"
 
 
-def check_passing(channel: Channel, q: int) -> None:
+def check_passing(channel: Channel, q: int) -> str | None:
     """What a `Chain` relies on: a channel that passes values on selects coordinates, as its `selections` say."""
     count = channel.passes(q)
     if count is None:
         assert channel.passes(1) is None, f"{channel}: whether values are passed on must not depend on q"
-        return
+        return "the channel passes no values on as they are"
     for x in vectors(q):
         wire = channel.encode(x, Key(8))
         assert wire.values.shape == (count,), f"{channel}: passes {count} values on, the wire has {wire.values.shape}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ from fedmm.participation import Full
 from fedmm.problem import Problem
 from fedmm.program import Program
 from fedmm.result import Result
+from fedmm.testing.report import Report, judge
 from fedmm.testing.runs import Trial, assert_near, assert_same_run
 from fedmm.types import Cohort, Failure, Reply, Ticket
 
@@ -103,7 +105,7 @@ class Echo(Algorithm):
         return server
 
 
-def check_executor(executor: Executor) -> None:
+def check_executor(executor: Executor) -> Report:
     """Every law of a fleet.
 
     Parameters
@@ -111,17 +113,18 @@ def check_executor(executor: Executor) -> None:
     executor : Executor
         The executor; it must run float64 NumPy clients.
 
+    Returns
+    -------
+    Report
+        The laws; ``print`` it.
+
     Raises
     ------
     AssertionError
-        If a law does not hold.
+        With every law that fails and its numbers.
     """
-    assert pickle.loads(pickle.dumps(executor)) == executor, f"{executor} is not itself after pickling"
-    replies(executor)
-    commits(executor)
-    restores(executor)
-    fails(executor)
-    maps(executor)
+    laws = (pickles, replies, commits, restores, fails, maps)
+    return judge(str(executor), {law.__name__: partial(law, executor) for law in laws})
 
 
 def check_same_run(executor: Executor, trial: Trial, rounds: int = 6, rtol: float | None = None) -> tuple[Result, Result]:
@@ -144,6 +147,11 @@ def check_same_run(executor: Executor, trial: Trial, rounds: int = 6, rtol: floa
     for column in ("bits_up", "bits_down", "clients"):
         assert np.array_equal(got.trace[column], want.trace[column]), f"{executor}: {column} differs"
     return got, want
+
+
+def pickles(executor: Executor) -> None:
+    """The executor is itself after pickling."""
+    assert pickle.loads(pickle.dumps(executor)) == executor, f"{executor} is not itself after pickling"
 
 
 def replies(executor: Executor) -> None:

@@ -20,25 +20,32 @@ import numpy as np
 from fedmm.arrays import Array, map_leaves
 from fedmm.federation import Samples
 from fedmm.symmetric import unpack
-from fedmm.testing.cases import Case, assert_below, slope
+from fedmm.testing.cases import NO_SURROGATE, Case, assert_below, slope
 from fedmm.types import Facts, HasGradient, HasHessian, HasSurrogate
 
 __all__ = ["LAWS"]
 
 
-def explains(case: Case) -> None:
+def explains(case: Case) -> str | None:
     """Every fact that is None has a note saying why; per-client facts have one entry a client."""
     facts = case.facts
     silent = [name for name in Facts.__dataclass_fields__ if getattr(facts, name) is None and name not in facts.notes]
-    assert not silent, f"expected notes that say why these are unknown: {', '.join(silent)}"
+    assert not silent, (
+        f"facts leaves {', '.join(silent)} at None without a word; say why in Facts(notes={{{silent[0]!r}: 'unknown: ...'}})"
+    )
     for name in ("field_lipschitz", "oracle_variance"):
         found = getattr(facts, name)
         assert found is None or len(found) == len(case.clients), f"expected one {name} a client, got {found}"
 
 
-def smooth(case: Case) -> None:
+def smooth(case: Case) -> str | None:
     """The gradients are Lipschitz, f is strongly convex, the Hessians are Lipschitz, with the declared constants."""
     problem, facts = case.problem, case.facts
+    constants = ("smoothness", "strong_convexity", "hessian_lipschitz")
+    if all(getattr(facts, name) is None for name in constants):
+        return "smoothness, strong_convexity and hessian_lipschitz are unknown"
+    if HasGradient not in case.oracles and HasHessian not in case.oracles:
+        return "the problem offers no gradient to check them with"
     for scale in (0.1, 1.0, 10.0):
         a, b = case.points(2, scale)
         gap = _norm(a - b)
@@ -56,11 +63,11 @@ def smooth(case: Case) -> None:
                 assert_below("|hess f_i(a) - hess f_i(b)|", float(move), facts.hessian_lipschitz * gap, 1e-9)
 
 
-def bounded(case: Case) -> None:
+def bounded(case: Case) -> str | None:
     """W is nowhere below its declared optimum or lower bound: at random points, and after 50 steps of MM."""
     names = [name for name in ("optimum", "lower_bound") if getattr(case.facts, name) is not None]
     if not names:
-        return
+        return "neither the optimum nor a lower bound is known"
     thetas = [case.points(1, scale)[0] for scale in (0.01, 0.1, 1.0, 10.0)]
     if HasSurrogate in case.oracles:
         theta, weights = thetas[0], case.federation.weights
@@ -73,10 +80,12 @@ def bounded(case: Case) -> None:
         assert_below(name, getattr(case.facts, name), lowest)
 
 
-def curved(case: Case) -> None:
+def curved(case: Case) -> str | None:
     """B(s) lies between v_min and v_max along h, and W o T is L_W-smooth."""
     if HasSurrogate not in case.oracles:
-        return
+        return NO_SURROGATE
+    if all(getattr(case.facts, name) is None for name in ("v_min", "v_max", "composite_smoothness")):
+        return "v_min, v_max and composite_smoothness are unknown"
     problem, facts = case.problem, case.facts
 
     def WT(s: Array) -> float:
@@ -97,21 +106,25 @@ def curved(case: Case) -> None:
             assert_below("second difference of W o T", bend, facts.composite_smoothness * float(v @ v))
 
 
-def fields(case: Case) -> None:
+def fields(case: Case) -> str | None:
     """The fields h_i are L_i-Lipschitz."""
-    if HasSurrogate not in case.oracles or case.facts.field_lipschitz is None:
-        return
+    if HasSurrogate not in case.oracles:
+        return NO_SURROGATE
+    if case.facts.field_lipschitz is None:
+        return "field_lipschitz is unknown"
     for L, data in zip(case.facts.field_lipschitz, case.clients, strict=True):
         s, t = _statistics(case, 2)
         move = _norm(_field(case.problem, data, s) - _field(case.problem, data, t))
         assert_below("|h_i(s) - h_i(t)|", move, L * _norm(s - t), 1e-9)
 
 
-def noisy(case: Case) -> None:
+def noisy(case: Case) -> str | None:
     r"""The variance of one sample's statistic, over all samples of a client, is at most :math:`\sigma_i^2`."""
     data = case.clients[0]
-    if HasSurrogate not in case.oracles or case.facts.oracle_variance is None or not isinstance(data, Samples):
-        return
+    if HasSurrogate not in case.oracles:
+        return NO_SURROGATE
+    if case.facts.oracle_variance is None or not isinstance(data, Samples):
+        return "oracle_variance is unknown" if case.facts.oracle_variance is None else "the data are not Samples"
     at = case.points(1)[0]
     each = [case.problem.statistic(map_leaves(lambda x, j=j: x[j : j + 1], data), at)[0] for j in range(data.X.shape[0])]
     errors = np.stack(each) - np.mean(each, axis=0)
@@ -133,7 +146,7 @@ def _statistics(case: Case, count: int) -> list[Array]:
     return [case.problem.statistic(case.clients[0], at)[0] for at in case.points(count)]
 
 
-LAWS: dict[str, Callable[[Case], None]] = {
+LAWS: dict[str, Callable[[Case], str | None]] = {
     "explains": explains,
     "smooth": smooth,
     "bounded": bounded,

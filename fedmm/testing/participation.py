@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pickle
+from functools import partial
 from math import prod
 
 from fedmm.keys import SERVER, Key
 from fedmm.participation.base import MANY, Participation
+from fedmm.testing.report import Report, judge
 from fedmm.testing.support import check_frequencies, enumerated
 from fedmm.types import Cohort
 
@@ -16,7 +18,7 @@ TINY = 1e-12
 """Rounding allowed where probabilities are added."""
 
 
-def check_participation(scheme: Participation, n: int = 6, alarm: float = 1e-9) -> None:
+def check_participation(scheme: Participation, n: int = 6, alarm: float = 1e-9) -> Report:
     """Every law below over `n` clients (few enough for `outcomes` to be enumerated).
 
     Parameters
@@ -28,14 +30,22 @@ def check_participation(scheme: Participation, n: int = 6, alarm: float = 1e-9) 
     alarm : float
         The probability that a right scheme fails.
 
+    Returns
+    -------
+    Report
+        Which laws hold, and which do not apply and why; ``print`` it.
+
     Raises
     ------
     AssertionError
-        If a law does not hold; the message has the numbers.
+        With every law that fails and its numbers.
     """
-    check_cohorts(scheme, n)
-    check_outcomes(scheme, n, alarm / 2)
-    check_inclusion(scheme, n, alarm / 2)
+    laws = {
+        "cohorts": partial(check_cohorts, scheme, n),
+        "outcomes": partial(check_outcomes, scheme, n, alarm / 2),
+        "inclusion": partial(check_inclusion, scheme, n, alarm / 2),
+    }
+    return judge(str(scheme), laws)
 
 
 def check_cohorts(scheme: Participation, n: int) -> None:
@@ -63,7 +73,7 @@ def check_cohorts(scheme: Participation, n: int) -> None:
             assert ticket.key == Key(key.seed, round, i), f"{scheme}: client {i} draws at {ticket.key}"
 
 
-def check_outcomes(scheme: Participation, n: int, alarm: float = 1e-9, draws: int = 2000) -> None:
+def check_outcomes(scheme: Participation, n: int, alarm: float = 1e-9, draws: int = 2000) -> str | None:
     r"""`outcomes` has the inclusion probabilities (and the independence) of `facts`, and `draw` follows it.
 
     :math:`\sum_{A\ni i} P(A) = p_i`, hence E[scale 1{drawn}] = 1; if independent,
@@ -72,7 +82,7 @@ def check_outcomes(scheme: Participation, n: int, alarm: float = 1e-9, draws: in
     """
     outcomes = scheme.outcomes(n)
     if outcomes is None:
-        return
+        return "the outcomes are too many to list"
     pairs = enumerated(outcomes, MANY, str(scheme))
     facts, law = scheme.facts(n), {clients: probability for probability, clients in pairs}
     assert len(law) == len(pairs), f"{scheme}: an outcome is listed twice"

@@ -38,6 +38,11 @@ class Trial:
     theta0: Array | None = None
 
     @property
+    def rtol(self) -> float:
+        """What sums in another order may change, relative; each T of a few rounds may add its own inaccuracy."""
+        return 1e-10 + 10.0 * self.problem.accuracy
+
+    @property
     def participation(self) -> Participation:
         """Bernoulli(0.6), or everyone where the method needs everyone."""
         return Full() if self.algorithm.needs_everyone else Bernoulli(0.6)
