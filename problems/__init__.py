@@ -6,10 +6,23 @@ from fedmm.problem import Problem
 from problems.dictionary import Dictionary
 from problems.least_squares import LeastSquares
 from problems.logistic import Logistic
+from problems.penalties import L1, Box, ElasticNet, GroupLasso
 from problems.quadratic import Quad, Quadratic
 from problems.transport import Transport
 
-__all__ = ["CATALOG", "Dictionary", "LeastSquares", "Logistic", "Quad", "Quadratic", "Transport"]
+__all__ = [
+    "CATALOG",
+    "L1",
+    "Box",
+    "Dictionary",
+    "ElasticNet",
+    "GroupLasso",
+    "LeastSquares",
+    "Logistic",
+    "Quad",
+    "Quadratic",
+    "Transport",
+]
 
 CATALOG: tuple[type[Problem], ...] = (Dictionary, LeastSquares, Logistic, Quadratic, Transport)
 """Every problem, by its class."""
