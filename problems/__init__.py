@@ -6,6 +6,7 @@ from fedmm.problem import Problem
 from problems.dictionary import Dictionary
 from problems.least_squares import LeastSquares
 from problems.logistic import Logistic
+from problems.multinomial import Multinomial
 from problems.penalties import L1, Box, ElasticNet, GroupLasso
 from problems.quadratic import Quad, Quadratic
 from problems.transport import Transport
@@ -19,10 +20,11 @@ __all__ = [
     "GroupLasso",
     "LeastSquares",
     "Logistic",
+    "Multinomial",
     "Quad",
     "Quadratic",
     "Transport",
 ]
 
-CATALOG: tuple[type[Problem], ...] = (Dictionary, LeastSquares, Logistic, Quadratic, Transport)
+CATALOG: tuple[type[Problem], ...] = (Dictionary, LeastSquares, Logistic, Multinomial, Quadratic, Transport)
 """Every problem, by its class."""

@@ -25,7 +25,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from fedmm.arguments import check_fields
-from fedmm.arrays import Array, as_like, data_dot, data_tdot, is_sparse, namespace, norm2, to_numpy
+from fedmm.arrays import Array, as_like, data_dot, data_tdot, namespace, norm2
 from fedmm.federation import Federation, Samples
 from fedmm.penalty import Penalty
 from fedmm.problem import Problem
@@ -34,7 +34,7 @@ from fedmm.types import Batch, Facts, HasSurrogate
 from problems import boehning, curved, jaakkola_jordan, prox_gradient
 from problems.batches import take
 from problems.checks import check_constants, check_labels, check_liftable, check_query, check_supervised, zeros
-from problems.gram import largest_eigenvalue, weighted_gram
+from problems.gram import largest_eigenvalue, row_norms, weighted_gram
 from problems.inner import check_tolerance
 from problems.penalties import chosen, in_words
 
@@ -245,7 +245,7 @@ class Logistic(Problem):
         gradient = self.surrogate == "gradient"
         self = self.settle(federation, (HasSurrogate,))
         L, exact = self._smoothness(federation)
-        norms = [_row_norms(data.X) for data in federation]
+        norms = [row_norms(data.X) for data in federation]
         if gradient:
             rho = prox_gradient.settled(self.name, self.rho)
             known = prox_gradient.surrogate_facts(rho, L, self._g)
@@ -276,10 +276,3 @@ class Logistic(Problem):
         """L_i of every client, and whether all eigenvalues behind them are exact."""
         bounds = [(largest_eigenvalue(data.X), data.X.shape[0]) for data in federation]
         return [0.25 * bound.value / n + self.ridge for bound, n in bounds], all(bound.exact for bound, _ in bounds)
-
-
-def _row_norms(X: Array) -> np.ndarray:
-    """The norms of the rows, in float64."""
-    if is_sparse(X):
-        return np.sqrt(np.asarray(X.astype(np.float64).multiply(X).sum(axis=1)).ravel())
-    return np.linalg.norm(to_numpy(X).astype(np.float64, copy=False), axis=1)
