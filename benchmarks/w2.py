@@ -4,7 +4,8 @@
 
 fedmm beside a plain torch loop (torch.optim.SGD, one model whose weights are reloaded for each client) and the same loop written for
 speed (channels last, no torch.optim), in turn in one process on one thread; ratios are taken pair by pair and the median counts. All
-take the same batches of the same clients. Where pfl is installed its CPU time is printed too; where there is a GPU, fedmm's time on it.
+take the same batches of the same clients. Where pfl is installed its CPU time is printed too; where there is a GPU, fedmm's time
+on it.
 """
 
 from __future__ import annotations

@@ -18,7 +18,9 @@ __all__ = [
     "as_like",
     "cholesky_solve",
     "data_dot",
+    "data_matmul",
     "data_tdot",
+    "data_tmatmul",
     "is_sparse",
     "leaves",
     "map_leaves",
@@ -110,6 +112,23 @@ def data_tdot(X: Array, r: Array) -> Array:
     if X.ndim == 2:
         return r @ X
     return (r[..., None, :] @ X)[..., 0, :]
+
+
+def data_matmul(X: Array, A: Array) -> Array:
+    r""":math:`XA`: rows of `X` (..., n, d), dense or CSR, against a matrix `A` (..., d, K), giving (..., n, K), dense."""
+    if not is_sparse(X):
+        return X @ A
+    if A.ndim == 2:
+        return X @ A
+    xp = namespace(A)
+    return xp.stack([X @ A[k, ...] for k in range(A.shape[0])])
+
+
+def data_tmatmul(X: Array, R: Array) -> Array:
+    r""":math:`X^\top R`: `R` (..., n, K) against the rows of `X` (..., n, d), dense or CSR, giving (..., d, K), dense."""
+    if not is_sparse(X):
+        return namespace(X).matrix_transpose(X) @ R
+    return data_matmul(X.T.tocsr() if R.ndim > 2 else X.T, R)
 
 
 def cholesky_solve(P: Array, v: Array, what: str = "The matrix") -> Array:

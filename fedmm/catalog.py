@@ -23,6 +23,7 @@ GROUP = "fedmm.catalog"
 
 KINDS: dict[str, str] = {
     "problem": "fedmm.problem:Problem",
+    "penalty": "fedmm.penalty:Penalty",
     "method": "fedmm.algorithm:Algorithm",
     "channel": "fedmm.channels.base:Channel",
     "aggregator": "fedmm.aggregators.base:Aggregator",

@@ -12,8 +12,10 @@ from problems.gaussian_precision import GaussianPrecision
 from problems.huber import Huber
 from problems.least_squares import LeastSquares
 from problems.logistic import Logistic
+from problems.multinomial import Multinomial
 from problems.nmf import NMF
 from problems.pca import PCA
+from problems.penalties import L1, Box, ElasticNet, GroupLasso
 from problems.poisson import Poisson
 from problems.probit import Probit
 from problems.quadratic import Quad, Quadratic
@@ -22,18 +24,23 @@ from problems.transport import Transport
 
 __all__ = [
     "CATALOG",
+    "L1",
     "NMF",
     "PCA",
     "Block",
+    "Box",
     "CensoredExponential",
     "Custom",
     "Dictionary",
+    "ElasticNet",
     "Family",
     "GaussianMixture",
     "GaussianPrecision",
+    "GroupLasso",
     "Huber",
     "LeastSquares",
     "Logistic",
+    "Multinomial",
     "Poisson",
     "Probit",
     "Quad",
@@ -51,6 +58,7 @@ CATALOG: tuple[type[Problem], ...] = (
     Huber,
     LeastSquares,
     Logistic,
+    Multinomial,
     NMF,
     PCA,
     Poisson,

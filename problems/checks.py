@@ -12,7 +12,16 @@ from fedmm.checks import check_array, numeric
 from fedmm.errors import DataError, SpecError
 from fedmm.federation import Federation, Samples
 
-__all__ = ["check_constants", "check_labels", "check_liftable", "check_query", "check_supervised", "check_unlabelled", "zeros"]
+__all__ = [
+    "check_classes",
+    "check_constants",
+    "check_labels",
+    "check_liftable",
+    "check_query",
+    "check_supervised",
+    "check_unlabelled",
+    "zeros",
+]
 
 
 def check_constants(name: str, rho: float | None, **constants: float) -> None:
@@ -103,6 +112,28 @@ def check_labels(name: str, federation: Federation) -> None:
             shown = ", ".join(f"{label:g}" for label in found[:5]) + (", ..." if len(found) > 5 else "")
             remedy = "use 2 * y - 1" if set(found) <= {0.0, 1.0} else "map one class to -1 and the other to +1"
             raise DataError(f"{name} expects labels -1 and +1, got {shown} for client {i}; {remedy}.")
+
+
+def check_classes(name: str, federation: Federation, classes: int | None) -> int:
+    """The number of classes: `classes`, or the largest label of any client and 1. Labels are whole numbers from 0.
+
+    Raises
+    ------
+    DataError
+        Naming the client and the label.
+    """
+    most = 0
+    for i, data in enumerate(federation) if classes is None else federation.looked_at():  # counting takes a look at everybody
+        y = to_numpy(data.y)
+        wrong = y[(y < 0) | (y != np.floor(y))]
+        if wrong.size:
+            raise DataError(
+                f"{name} expects labels 0, 1, ..., K - 1 that are whole numbers, got {wrong[0]:g} for client {i}; renumber."
+            )
+        most = max(most, int(y.max()))
+        if classes is not None and most >= classes:
+            raise DataError(f"{name} has classes={classes}, labels 0 to {classes - 1}, but client {i} has {most}; raise classes.")
+    return max(most + 1, 2) if classes is None else classes
 
 
 def check_liftable(theta: Array) -> None:

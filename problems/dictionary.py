@@ -1,16 +1,21 @@
-r"""Dictionary learning with elastic-net codes and a ridge on the dictionary.
+r"""Dictionary learning with elastic-net codes, and a ridge on the dictionary, atoms in the unit ball, or both.
 
-    f_i(D) = (1/n_i) sum_j min_h { 1/2 |z_ij - D h|^2 + l1 |h|_1 + (l2/2) |h|^2 },      g(D) = (ridge/2) |D|_F^2
+    f_i(D) = (1/n_i) sum_j min_h { 1/2 |z_ij - D h|^2 + l1 |h|_1 + (l2/2) |h|^2 },      g(D) = (ridge/2) |D|_F^2,
+    with `ball` also infinite unless |d_k| <= 1 for every atom
 
 With the codes frozen at those of a dictionary tau, the objective majorises f_i, touches it at tau, and is linear in a
 statistic:
 
     psi = 0,   phi(D) = (-D'D/2, D),   S_i(tau) = (s1, s2) = mean_j (h_j h_j', z_ij h_j'),   h_j the code of z_ij at tau
-    T(s) = s2 (s1 + ridge I)^{-1},     S = PSD x R^{p x K}
+    T(s) = s2 (s1 + ridge I)^{-1}, with `ball` by block-coordinate descent (`problems.atoms`);     S = PSD x R^{p x K}
+
+With `ball` and no ridge T(s) is not unique where s1 is singular, for example where no sample uses an atom: T(s) is then the
+minimiser that the descent finds from `start`, or, where none is given, from the dictionary of `Dictionary.start`; an unused atom
+stays where it was. A ridge, however small, makes it unique.
 
 T is not affine, so averaging dictionaries is not averaging statistics: in general the two have different fixed points
 on heterogeneous data. The surrogate is that of J. Mairal, F. Bach, J. Ponce, G. Sapiro, "Online learning for matrix
-factorization and sparse coding", JMLR 11, 2010 (there with atoms in a ball instead of the ridge), and an instance of
+factorization and sparse coding", JMLR 11, 2010 (there with ``ball=True, ridge=0``), and an instance of
 the linearly parameterised families of arXiv 2507.17534.
 
 Codes come from a fixed number of FISTA iterations (`problems.sparse_coding`). Codes that are not exact still majorise
@@ -34,15 +39,17 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fedmm.arguments import check_fields
-from fedmm.arrays import Array, as_like, is_sparse, namespace, norm2
+from fedmm.arrays import Array, as_like, data_tmatmul, namespace, norm2
 from fedmm.errors import DataError, SpecError
 from fedmm.federation import Federation, Samples
 from fedmm.keys import Key
 from fedmm.problem import Problem
 from fedmm.symmetric import pack, packed_size, project_psd, unpack
 from fedmm.types import Batch, Facts, HasGradient
+from problems.atoms import atoms_in_ball, norms, onto_ball
 from problems.batches import renewed, rows, take
 from problems.checks import check_query
+from problems.inner import check_tolerance
 from problems.sparse_coding import encode, objective
 
 __all__ = ["Dictionary"]
@@ -52,7 +59,7 @@ __all__ = ["Dictionary"]
 class Dictionary(Problem):
     r""":math:`f_i(D)=\frac1{n_i}\sum_j\min_h\frac12\|z_{ij}-Dh\|^2+\lambda_1\|h\|_1+\frac{\lambda_2}2\|h\|^2`.
 
-    Data are `Samples` with one z a row of X, dense; y is ignored.
+    Data are `Samples` with one z a row of X, dense or CSR; y is ignored.
 
     Parameters
     ----------
@@ -63,12 +70,16 @@ class Dictionary(Problem):
     l2 : float
         lambda_2 >= 0. With 0 codes need not be unique, f_i need not be differentiable, and no gradient is offered.
     ridge : float
-        eta > 0, the weight of g.
+        eta > 0, the weight of g; with `ball` it may be 0.
     iterations : int
         FISTA iterations from zero codes.
     warm_iterations : int or None
         Those from the codes of an earlier round; None for as many as `iterations`. Fewer are faster, and leave the
         codes of samples met for the first time less exact.
+    ball : bool
+        Whether atoms lie in the unit ball.
+    tolerance : float
+        Of T(s) with `ball`: T(s) is exact for a statistic that differs from s by at most this, relatively.
 
     Raises
     ------
@@ -82,6 +93,8 @@ class Dictionary(Problem):
     ridge: float = 0.2
     iterations: int = 200
     warm_iterations: int | None = None
+    ball: bool = False
+    tolerance: float = 1e-8
 
     name: ClassVar[str] = "dictionary"
     demo: ClassVar[Mapping[str, Any]] = {
@@ -102,16 +115,18 @@ class Dictionary(Problem):
         for field, value in (("l1", self.l1), ("l2", self.l2)):
             if not 0 <= value < float("inf"):
                 raise SpecError(f"Expected dictionary.{field} >= 0 and finite, got {value}.")
-        if not 0 < self.ridge < float("inf"):
-            raise SpecError(f"Expected dictionary.ridge > 0 and finite, got {self.ridge}; T(s) needs it.")
+        if not (self.ridge > 0 or (self.ball and self.ridge == 0)) or self.ridge == float("inf"):
+            raise SpecError(f"Expected dictionary.ridge > 0 and finite, got {self.ridge}; T(s) needs it, unless ball=True.")
+        check_tolerance(self.name, self.tolerance)
         for field, count in (("iterations", self.iterations), ("warm_iterations", self.warm_iterations)):
             if count is not None and count < 1:
                 raise SpecError(f"Expected dictionary.{field} >= 1, got {count}.")
 
     @property
     def penalized(self) -> str:
-        """The ridge on the dictionary."""
-        return f"ridge {self.ridge:g} on the dictionary"
+        """What is asked of the dictionary."""
+        words = [f"ridge {self.ridge:g} on the dictionary"] if self.ridge else []
+        return ", ".join([*words, "atoms in the unit ball"] if self.ball else words)
 
     @property
     def oracles(self) -> tuple[type, ...]:
@@ -124,29 +139,27 @@ class Dictionary(Problem):
         Raises
         ------
         DataError
-            If some client's data are not `Samples` with a dense 2-D X.
+            If some client's data are not `Samples` with a 2-D X, dense or CSR.
         """
         for i, data in federation.looked_at():
             if not isinstance(data, Samples):
                 kind = type(data).__name__
                 raise DataError(f"dictionary expects Samples(X) for client {i}, got {kind}; write Samples(array).")
-            if is_sparse(data.X) or data.X.ndim != 2:
-                what = "a sparse one" if is_sparse(data.X) else f"shape {tuple(data.X.shape)}"
-                raise DataError(f"dictionary expects a dense X (n, p) for client {i}, got {what}; convert it.")
+            if data.X.ndim != 2:
+                raise DataError(f"dictionary expects X (n, p) for client {i}, got shape {tuple(data.X.shape)}; reshape it.")
         return self
 
     def start(self, federation: Federation) -> Array:
         """Gaussian atoms of unit norm, always the same ones, shape (p K,): samples would do better, but are private."""
         X = federation[0].X
-        D = Key(0, purpose=("dictionary", "start")).generator().normal(size=(X.shape[-1], self.components))
-        return as_like((D / np.linalg.norm(D, axis=0)).ravel(), X)
+        return as_like(_first(X.shape[-1], self.components).ravel(), X)
 
     def components_of(self, theta: Array) -> Array:
         """The dictionary (..., p, K) in theta (..., p K), one atom a column."""
         return namespace(theta).reshape(theta, (*theta.shape[:-1], theta.shape[-1] // self.components, self.components))
 
     def transform(self, theta: Array, X: Array) -> Array:
-        """The codes of the rows of `X` (..., n, p), shape (..., n, K)."""
+        """The codes of the rows of `X` (..., n, p), dense or CSR, shape (..., n, K), dense."""
         theta, X = check_query(self.name, theta, X, lambda d, p: d == p * self.components)
         D = self.components_of(theta)
         return encode(X, D, self.l1, self.l2, self.iterations)
@@ -158,8 +171,16 @@ class Dictionary(Problem):
         return namespace(H).mean(objective(data.X, D, H, self.l1, self.l2), axis=-1)
 
     def penalty(self, theta: Array) -> Array:
-        r""":math:`\frac\eta2\|D\|_F^2`, shape (...)."""
-        return (0.5 * self.ridge) * norm2(theta)
+        r""":math:`\frac\eta2\|D\|_F^2`, with `ball` infinite outside, shape (...)."""
+        value = (0.5 * self.ridge) * norm2(theta)
+        if not self.ball:
+            return value
+        xp = namespace(theta)
+        return xp.where(self._outside(theta), xp.full_like(value, float("inf")), value)
+
+    def restrict(self, theta: Array) -> Array:
+        """theta, with `ball` its atoms projected onto the unit ball; shape (..., p K)."""
+        return _flat(onto_ball(self.components_of(theta))) if self.ball else theta
 
     def gradient(self, data: Samples, theta: Array, batch: Batch | None = None) -> Array:
         r""":math:`Ds_1-s_2` with (s1, s2) the statistic at D, shape (..., p K); by Danskin, codes being unique."""
@@ -167,13 +188,13 @@ class Dictionary(Problem):
         return _flat(self.components_of(theta) @ s1 - s2)
 
     def prox(self, theta: Array, step: float) -> Array:
-        r""":math:`\theta/(1+step\,\eta)`, shape (..., p K)."""
-        return theta * (1.0 / (1.0 + step * self.ridge))
+        r""":math:`\theta/(1+step\,\eta)`, with `ball` its projection, shape (..., p K)."""
+        return self.restrict(theta * (1.0 / (1.0 + step * self.ridge)))
 
     def cold(self, data: Samples) -> Array:
         """Zero codes (..., n_i, K)."""
         X = data.X
-        return namespace(X).zeros_like(X[..., :1]) + as_like(np.zeros(self.components), X)
+        return as_like(np.zeros((*X.shape[:-1], self.components)), X)
 
     def statistic(
         self, data: Samples, theta: Array, batch: Batch | None = None, warm: Array | None = None
@@ -200,27 +221,36 @@ class Dictionary(Problem):
         return _statistic(Z, H), H if batch is None else renewed(known, H, rows(batch, data.X.shape[-2]))
 
     def minimize(self, stat: Array, start: Array | None = None) -> Array:
-        r""":math:`T(s)=s_2(s_1+\eta I)^{-1}`, shape (..., p K). `stat` lies in S: s1 is positive semidefinite."""
+        r""":math:`T(s)=s_2(s_1+\eta I)^{-1}`, with `ball` a descent from `start`; shape (..., p K).
+
+        `stat` lies in S: s1 is positive semidefinite.
+        """
         s1, s2 = self._split(stat)
         xp = namespace(stat)
         A = s1 + as_like(self.ridge * np.eye(self.components), stat)
+        if self.ball:
+            first = as_like(_first(s2.shape[-2], self.components), stat) if start is None else self.components_of(start)
+            return _flat(atoms_in_ball(A, s2, first, self.tolerance))
         return _flat(xp.linalg.matrix_transpose(xp.linalg.solve(A, xp.linalg.matrix_transpose(s2))))
 
     def lift(self, theta: Array) -> Array:
-        r""":math:`(0,\eta D)`, shape (..., q): the surrogate that has seen no sample.
+        r""":math:`(0,\eta D)`, shape (..., q): the surrogate that has seen no sample. Without a ridge :math:`(I,D)`.
 
         Raises
         ------
         ValueError
-            If theta is not a finite vector of p K numbers.
+            If theta is not a finite vector of p K numbers, or with `ball` if an atom is longer than 1.
         """
         xp = namespace(theta)
         if theta.ndim == 0 or theta.shape[-1] == 0 or theta.shape[-1] % self.components:
             raise ValueError(f"Expected theta of shape (..., p * {self.components}), got {tuple(theta.shape)}.")
         if not bool(xp.all(xp.isfinite(theta))):
             raise ValueError("Expected finite theta, got NaN or infinity; no statistic maps to it.")
-        s1 = xp.zeros_like(theta[..., :1]) + as_like(np.zeros(packed_size(self.components)), theta)
-        return xp.concat([s1, self.ridge * theta], axis=-1)
+        if self.ball and bool(xp.any(self._outside(theta))):
+            raise ValueError("Expected atoms of norm at most 1, got a longer one; use restrict(theta).")
+        seen = 0.0 if self.ridge else 1.0
+        s1 = xp.zeros_like(theta[..., :1]) + pack(as_like(seen * np.eye(self.components), theta))
+        return xp.concat([s1, (self.ridge or 1.0) * theta], axis=-1)
 
     def project(self, stat: Array) -> Array:
         """s1 with its negative eigenvalues at 0, s2 as it is, (..., q); Euclidean, the packing being isometric."""
@@ -256,6 +286,11 @@ class Dictionary(Problem):
             },
         )
 
+    def _outside(self, theta: Array) -> Array:
+        """Whether an atom is longer than 1, beyond what rounding explains; shape (...)."""
+        xp = namespace(theta)
+        return xp.any(norms(self.components_of(theta)) > 1.0 + 64 * float(xp.finfo(theta.dtype).eps), axis=(-2, -1))
+
     def _phi(self, theta: Array) -> Array:
         D = self.components_of(theta)
         xp = namespace(theta)
@@ -270,8 +305,14 @@ class Dictionary(Problem):
 def _statistic(Z: Array, H: Array) -> Array:
     xp = namespace(H)
     mean = 1.0 / H.shape[-2]
-    s1, s2 = (xp.linalg.matrix_transpose(A) @ H * mean for A in (H, Z))
+    s1, s2 = (data_tmatmul(A, H) * mean for A in (H, Z))
     return xp.concat([pack(s1), _flat(s2)], axis=-1)
+
+
+def _first(p: int, components: int) -> np.ndarray:
+    """Gaussian atoms of unit norm, always the same ones, shape (p, K)."""
+    D = Key(0, purpose=("dictionary", "start")).generator().normal(size=(p, components))
+    return D / np.linalg.norm(D, axis=0)
 
 
 def _flat(A: Array) -> Array:

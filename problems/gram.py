@@ -18,7 +18,7 @@ import numpy as np
 from fedmm.arrays import Array, is_sparse, namespace, to_numpy
 from fedmm.federation import Federation
 
-__all__ = ["Bound", "largest_eigenvalue", "mean_gram", "weighted_gram"]
+__all__ = ["Bound", "gram", "largest_eigenvalue", "mean_gram", "row_norms", "weighted_gram"]
 
 SPARSE_SIDE = 2000
 """Up to this length of the smaller side, a sparse matrix's Gram matrix is formed and its eigenvalue is exact."""
@@ -29,6 +29,13 @@ class Bound(NamedTuple):
 
     value: float
     exact: bool
+
+
+def gram(X: Array) -> Array:
+    r""":math:`X^\top X/n`, shape (..., d, d), dense, for `X` (..., n, d) dense or sparse."""
+    if is_sparse(X):
+        return (X.T @ X).toarray() * (1.0 / X.shape[0])
+    return (namespace(X).matrix_transpose(X) @ X) * (1.0 / X.shape[-2])
 
 
 def weighted_gram(X: Array, weights: Array) -> Array:
@@ -92,3 +99,10 @@ def mean_gram(federation: Federation) -> np.ndarray:
         product: Any = X.T @ X
         total = total + (w / X.shape[0]) * (product.toarray() if is_sparse(product) else product)
     return np.asarray(total)
+
+
+def row_norms(X: Array) -> np.ndarray:
+    """The norms of the rows of `X` (n, d), dense or sparse, in NumPy float64."""
+    if is_sparse(X):
+        return np.sqrt(np.asarray(X.astype(np.float64).multiply(X).sum(axis=1)).ravel())
+    return np.linalg.norm(to_numpy(X).astype(np.float64, copy=False), axis=1)

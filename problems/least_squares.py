@@ -1,6 +1,6 @@
-r"""Least squares, with a ridge, an l1 penalty, or neither.
+r"""Least squares, with a ridge, and an l1 or another penalty g (`problems.penalties`).
 
-    f_i(theta) = |X_i theta - y_i|^2 / (2 n_i) + (ridge / 2) |theta|^2,      g(theta) = l1 |theta|_1,
+    f_i(theta) = |X_i theta - y_i|^2 / (2 n_i) + (ridge / 2) |theta|^2,      g(theta) = l1 |theta|_1 unless g is given,
 
 with the gradient surrogate (`problems.prox_gradient`). There is no intercept: centre the data, or append
 a column of ones.
@@ -8,7 +8,7 @@ a column of ones.
 | argument | symbol |
 |---|---|
 | ridge | lambda |
-| l1 | a |
+| l1, g | a, g |
 | rho | rho <= 1 / max_i L_i, L_i = lambda_max(X_i' X_i) / n_i + lambda |
 """
 
@@ -22,24 +22,25 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fedmm.arguments import check_fields
-from fedmm.arrays import Array, as_like, data_dot, data_tdot, is_sparse, namespace, norm2, to_numpy
+from fedmm.arrays import Array, as_like, data_dot, data_tdot, is_sparse, norm2, to_numpy
 from fedmm.errors import SpecError
 from fedmm.federation import Federation, Samples
+from fedmm.penalty import Penalty
 from fedmm.problem import Problem
 from fedmm.symmetric import pack
 from fedmm.types import Batch, Facts, HasSurrogate
 from problems import prox_gradient
 from problems.batches import take
 from problems.checks import check_constants, check_liftable, check_query, check_supervised, zeros
-from problems.gram import largest_eigenvalue, mean_gram
-from problems.penalties import l1, l1_lift, l1_prox
+from problems.gram import gram, largest_eigenvalue, mean_gram
+from problems.penalties import chosen, in_words
 
 __all__ = ["LeastSquares"]
 
 
 @dataclass(frozen=True)
 class LeastSquares(Problem):
-    r""":math:`f_i=\|X_i\theta-y_i\|^2/(2n_i)+\frac\lambda2\|\theta\|^2` and :math:`g=a\|\theta\|_1`.
+    r""":math:`f_i=\|X_i\theta-y_i\|^2/(2n_i)+\frac\lambda2\|\theta\|^2` and a penalty g.
 
     Data are `Samples`.
 
@@ -48,9 +49,16 @@ class LeastSquares(Problem):
     ridge : float
         lambda >= 0; it belongs to f_i.
     l1 : float
-        a >= 0.
+        a >= 0: short for ``g=L1(a)``.
     rho : float or None
         The surrogate's step; None takes 1/max_i L_i, the largest that majorises.
+    g : Penalty or None
+        Another penalty, from `problems.penalties`; needs l1 = 0.
+
+    Raises
+    ------
+    SpecError
+        For a field out of range, or if both `l1` and `g` are given.
 
     Source: the surrogate family "prox-gradient" (majorise-minimise by a Lipschitz gradient), derived.
     """
@@ -58,6 +66,7 @@ class LeastSquares(Problem):
     ridge: float = 0.0
     l1: float = 0.0
     rho: float | None = None
+    g: Penalty | None = None
 
     name: ClassVar[str] = "least-squares"
     demo: ClassVar[Mapping[str, Any]] = {"data": "diabetes", "partition": "iid", "clients": 10}
@@ -65,6 +74,7 @@ class LeastSquares(Problem):
     def __post_init__(self) -> None:
         check_fields(self)
         check_constants(self.name, self.rho, ridge=self.ridge, l1=self.l1)
+        chosen(self.name, self.l1, self.g)
 
     def value(self, data: Samples, theta: Array) -> Array:
         r""":math:`\|X_i\theta-y_i\|^2/(2n_i)+\frac\lambda2\|\theta\|^2`, shape (...)."""
@@ -72,13 +82,21 @@ class LeastSquares(Problem):
         return norm2(r) * (0.5 / r.shape[-1]) + (0.5 * self.ridge) * norm2(theta)
 
     def penalty(self, theta: Array) -> Array:
-        r""":math:`a\|\theta\|_1`, shape (...)."""
-        return l1(theta, self.l1)
+        r""":math:`g(\theta)`, shape (...)."""
+        return self._g.value(theta)
 
     @property
     def penalized(self) -> str | None:
-        """The l1 penalty, if there is one."""
-        return f"l1 {self.l1:g}" if self.l1 else None
+        """What g is, if there is one."""
+        return in_words(self._g)
+
+    @property
+    def _g(self) -> Penalty:
+        return chosen(self.name, self.l1, self.g)
+
+    def restrict(self, theta: Array) -> Array:
+        """The projection onto the domain of g, shape (..., d)."""
+        return self._g.restrict(theta)
 
     def gradient(self, data: Samples, theta: Array, batch: Batch | None = None) -> Array:
         r""":math:`X_i^\top(X_i\theta-y_i)/n_i+\lambda\theta`, shape (..., d); of the batch where one is given."""
@@ -89,16 +107,12 @@ class LeastSquares(Problem):
     def hessian(self, data: Samples, theta: Array) -> Array:
         r""":math:`X_i^\top X_i/n_i+\lambda I`, packed and dense, shape (..., d(d+1)/2)."""
         X = data.X
-        if is_sparse(X):
-            gram = (X.T @ X).toarray() * (1.0 / X.shape[0])
-        else:
-            gram = (namespace(X).matrix_transpose(X) @ X) * (1.0 / X.shape[-2])
         eye = as_like(self.ridge * np.eye(X.shape[-1]), X)
-        return pack(gram + eye) + 0.0 * theta[..., :1]  # the zero lends theta's leading axis
+        return pack(gram(X) + eye) + 0.0 * theta[..., :1]  # the zero lends theta's leading axis
 
     def prox(self, theta: Array, step: float) -> Array:
-        """Soft thresholding at step x a, shape (..., d)."""
-        return l1_prox(theta, step * self.l1)
+        """The prox of g, shape (..., d)."""
+        return self._g.prox(theta, step)
 
     def statistic(self, data: Samples, theta: Array, batch: Batch | None = None, warm: Any = None) -> tuple[Array, Any]:
         r""":math:`\theta-\rho\nabla f_i(\theta)`, shape (..., d)."""
@@ -109,9 +123,9 @@ class LeastSquares(Problem):
         return self.prox(stat, prox_gradient.settled(self.name, self.rho))
 
     def lift(self, theta: Array) -> Array:
-        r""":math:`\theta+\rho a\,\mathrm{sign}(\theta)`, shape (..., d); ValueError unless theta is finite."""
+        r"""A point of :math:`\theta+\rho\,\partial g(\theta)`, (..., d); ValueError unless theta is finite and in the domain."""
         check_liftable(theta)
-        return l1_lift(theta, prox_gradient.settled(self.name, self.rho) * self.l1)
+        return self._g.lift(theta, prox_gradient.settled(self.name, self.rho))
 
     def project(self, stat: Array) -> Array:
         """`stat`: every vector is a statistic."""
@@ -128,8 +142,8 @@ class LeastSquares(Problem):
         return data_dot(X, theta)
 
     def start(self, federation: Federation) -> Array:
-        """Zeros, shape (d,)."""
-        return zeros(federation[0].X)
+        """Zeros, or the point of the domain of g nearest to them, shape (d,)."""
+        return self.restrict(zeros(federation[0].X))
 
     def settle(self, federation: Federation, oracles: tuple[type, ...]) -> LeastSquares:
         """With rho filled in where `oracles` need it (an eigenvalue per client).
@@ -138,8 +152,11 @@ class LeastSquares(Problem):
         ------
         DataError
             If a client's data are not `Samples` with a target a row.
+        SpecError
+            If g is not made for as many coordinates as the data have features.
         """
         check_supervised(self.name, federation)
+        self._g.check_length(int(federation[0].X.shape[-1]))
         if self.rho is None and HasSurrogate in oracles:
             return replace(self, rho=prox_gradient.largest_rho(self._smoothness(federation)[0]))
         return self
@@ -150,10 +167,10 @@ class LeastSquares(Problem):
         Raises
         ------
         SpecError
-            If there is an l1 penalty: then there is no closed form.
+            If there is a penalty: then there is no closed form.
         """
-        if self.l1:
-            raise SpecError("least-squares has a closed form only without l1; solve it with a method, or set l1=0.")
+        if self.penalized:
+            raise SpecError(f"least-squares has a closed form only without g = {self.penalized}; solve it with a method.")
         A = mean_gram(federation) + self.ridge * np.eye(federation[0].X.shape[-1])
         b = 0.0
         for w, (X, y) in zip(federation.weights, federation, strict=True):
@@ -165,13 +182,13 @@ class LeastSquares(Problem):
         """The constants; exact unless noted. sigma_i^2 is unknown: it grows with theta."""
         self = self.settle(federation, (HasSurrogate,))
         L, exact = self._smoothness(federation)
-        known = prox_gradient.surrogate_facts(prox_gradient.settled(self.name, self.rho), L, self.l1)
+        known = prox_gradient.surrogate_facts(prox_gradient.settled(self.name, self.rho), L, self._g)
         optimum, mu = None, self.ridge
         d = federation[0].X.shape[-1]
         small = d <= 2000  # a d x d eigenvalue decomposition takes seconds
         if small:
             mu = max(float(np.linalg.eigvalsh(mean_gram(federation))[0]), 0.0) + self.ridge
-        if small and self.l1 == 0:
+        if small and not self.penalized:
             theta = self.solution(federation)
             pairs = zip(federation.weights, federation, strict=True)
             optimum = sum(w * float(self.value(data, theta)) for w, data in pairs)
@@ -180,7 +197,7 @@ class LeastSquares(Problem):
             "strong_convexity": "exact" if small else "bound: the ridge alone, d > 2000",
             "hessian_lipschitz": "exact",
             "oracle_variance": "unknown: the variance of a sample's gradient grows with theta",
-            "optimum": "exact" if optimum is not None else "unknown: no closed form with l1, or d > 2000",
+            "optimum": "exact" if optimum is not None else "unknown: no closed form with g, or d > 2000",
             "lower_bound": "exact" if optimum is not None else "bound: every term is >= 0",
         }
         return Facts(

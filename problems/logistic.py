@@ -1,19 +1,16 @@
-r"""Binary logistic regression, with a ridge, an l1 penalty, or neither; labels -1 and +1, no intercept.
+r"""Binary logistic regression, with a ridge, and an l1 or another penalty g; labels -1 and +1, no intercept.
 
-    f_i(theta) = (1/n_i) sum_j log(1 + exp(-y_ij x_ij' theta)) + (ridge / 2) |theta|^2,      g(theta) = l1 |theta|_1.
+    f_i(theta) = (1/n_i) sum_j log(1 + exp(-y_ij x_ij' theta)) + (ridge / 2) |theta|^2,
+    g(theta) = l1 |theta|_1 unless g is given.
 
-Two surrogates: the gradient family (`problems.prox_gradient`), and Jaakkola and Jordan's, whose curvature follows the
-data,
-
-    log(2 cosh(m/2)) <= log(2 cosh(c/2)) + lam(c) (m^2 - c^2),  c = |x' tau|,  lam(c) = tanh(c/2) / (4c),  lam(0) = 1/8.
-
-Its statistic is the pair (s1, s2) = (mean_j y_j x_j / 2, mean_j lam(c_j) x_j x_j'), s2 packed (`fedmm.symmetric`), with
-psi = (ridge/2) |theta|^2, phi = (theta, -theta theta'), T(s) = (2 s2 + ridge I)^{-1} s1, S = R^d x PSD.
+Three surrogates: the gradient family (`problems.prox_gradient`), S = R^d; and two with a curvature of their own
+(`problems.curved`), S = R^d x PSD, where T needs a ridge or features of full rank: Boehning's, whose curvature is fixed
+(`problems.boehning`), and Jaakkola and Jordan's, whose curvature follows the data (`problems.jaakkola_jordan`).
 
 | argument | symbol |
 |---|---|
 | ridge | lambda |
-| l1 | a |
+| l1, g | a, g |
 | rho | rho <= 1 / max_i L_i, L_i = lambda_max(X_i' X_i) / (4 n_i) + lambda |
 | m | the margins y_j x_j' theta |
 """
@@ -28,27 +25,29 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from fedmm.arguments import check_fields
-from fedmm.arrays import Array, as_like, cholesky_solve, data_dot, data_tdot, is_sparse, namespace, norm2, to_numpy
-from fedmm.errors import SpecError, suggest
+from fedmm.arrays import Array, as_like, data_dot, data_tdot, namespace, norm2
 from fedmm.federation import Federation, Samples
+from fedmm.penalty import Penalty
 from fedmm.problem import Problem
-from fedmm.symmetric import pack, packed_size, project_psd, unpack
+from fedmm.symmetric import pack
 from fedmm.types import Batch, Facts, HasSurrogate
-from problems import prox_gradient
+from problems import boehning, curved, jaakkola_jordan, prox_gradient
 from problems.batches import take
 from problems.checks import check_constants, check_labels, check_liftable, check_query, check_supervised, zeros
-from problems.gram import largest_eigenvalue, mean_gram, weighted_gram
-from problems.penalties import l1, l1_lift, l1_prox
+from problems.gram import largest_eigenvalue, row_norms, weighted_gram
+from problems.inner import check_tolerance
+from problems.penalties import chosen, in_words
 
 __all__ = ["Logistic"]
 
-SURROGATES = ("gradient", "jaakkola-jordan")
+CURVED: Mapping[str, Any] = {"boehning": boehning, "jaakkola-jordan": jaakkola_jordan}
+"""The modules of the surrogates with a curvature."""
 
 
 @dataclass(frozen=True)
 class Logistic(Problem):
     r""":math:`f_i=\frac1{n_i}\sum_j\log(1+e^{-y_{ij}x_{ij}^\top\theta})+\frac\lambda2\|\theta\|^2`,
-    :math:`g=a\|\theta\|_1`.
+    and a penalty g.
 
     Data are `Samples` with labels -1 and +1.
 
@@ -57,20 +56,29 @@ class Logistic(Problem):
     ridge : float
         lambda >= 0; it belongs to f_i.
     l1 : float
-        a >= 0; needs the gradient surrogate.
-    surrogate : {"gradient", "jaakkola-jordan"}
+        a >= 0: short for ``g=L1(a)``.
+    surrogate : {"gradient", "boehning", "jaakkola-jordan"}
         The family of majorisers.
     rho : float or None
         The gradient surrogate's step; None takes 1/max_i L_i, the largest that majorises.
+    g : Penalty or None
+        Another penalty, from `problems.penalties`; needs l1 = 0.
+    tolerance : float
+        Of T(s) with a curved surrogate and a penalty, which is an inner solve: T(s) is then exact for a statistic that
+        differs from s by at most this, relatively (`problems.inner`).
 
-    Source: T. S. Jaakkola and M. I. Jordan, "Bayesian parameter estimation via variational methods", Statistics and
-    Computing 10, 2000, for the second surrogate.
+    Raises
+    ------
+    SpecError
+        For a field out of range, or if both `l1` and `g` are given.
     """
 
     ridge: float = 0.0
     l1: float = 0.0
-    surrogate: Literal["gradient", "jaakkola-jordan"] = "gradient"
+    surrogate: Literal["gradient", "boehning", "jaakkola-jordan"] = "gradient"
     rho: float | None = None
+    g: Penalty | None = None
+    tolerance: float = 1e-10
 
     name: ClassVar[str] = "logistic"
     demo: ClassVar[Mapping[str, Any]] = {
@@ -85,13 +93,8 @@ class Logistic(Problem):
     def __post_init__(self) -> None:
         check_fields(self)
         check_constants(self.name, self.rho, ridge=self.ridge, l1=self.l1)
-        if self.surrogate not in SURROGATES:
-            raise SpecError(f"Unknown logistic.surrogate {self.surrogate!r}.{suggest(str(self.surrogate), SURROGATES)}")
-        if self.surrogate == "jaakkola-jordan" and self.l1:
-            raise SpecError(
-                "logistic with surrogate 'jaakkola-jordan' needs l1=0, for T has no closed form with l1; "
-                "use surrogate='gradient'."
-            )
+        check_tolerance(self.name, self.tolerance)
+        chosen(self.name, self.l1, self.g)
 
     def value(self, data: Samples, theta: Array) -> Array:
         r""":math:`f_i(\theta)`, shape (...)."""
@@ -102,13 +105,21 @@ class Logistic(Problem):
         return xp.mean(losses, axis=-1) + (0.5 * self.ridge) * norm2(theta)
 
     def penalty(self, theta: Array) -> Array:
-        r""":math:`a\|\theta\|_1`, shape (...)."""
-        return l1(theta, self.l1)
+        r""":math:`g(\theta)`, shape (...)."""
+        return self._g.value(theta)
 
     @property
     def penalized(self) -> str | None:
-        """The l1 penalty, if there is one."""
-        return f"l1 {self.l1:g}" if self.l1 else None
+        """What g is, if there is one."""
+        return in_words(self._g)
+
+    @property
+    def _g(self) -> Penalty:
+        return chosen(self.name, self.l1, self.g)
+
+    def restrict(self, theta: Array) -> Array:
+        """The projection onto the domain of g, shape (..., d)."""
+        return self._g.restrict(theta)
 
     def gradient(self, data: Samples, theta: Array, batch: Batch | None = None) -> Array:
         r""":math:`-\frac1{n_i}\sum_jy_j\sigma(-m_j)x_j+\lambda\theta`, shape (..., d); of the batch if given."""
@@ -127,68 +138,63 @@ class Logistic(Problem):
         return pack(H + as_like(self.ridge * np.eye(X.shape[-1]), X))
 
     def prox(self, theta: Array, step: float) -> Array:
-        """Soft thresholding at step x a, shape (..., d)."""
-        return l1_prox(theta, step * self.l1)
+        """The prox of g, shape (..., d)."""
+        return self._g.prox(theta, step)
+
+    def cold(self, data: Samples) -> Array | None:
+        """Boehning's curvature, packed, which a client forms once; nothing for the other surrogates."""
+        return boehning.bend(data.X) if self.surrogate == "boehning" else None
 
     def statistic(self, data: Samples, theta: Array, batch: Batch | None = None, warm: Any = None) -> tuple[Array, Any]:
         r""":math:`\theta-\rho\nabla f_i(\theta)`, shape (..., d); or (s1, s2), shape (..., d + d(d+1)/2)."""
         if self.surrogate == "gradient":
             return theta - prox_gradient.settled(self.name, self.rho) * self.gradient(data, theta, batch), None
-        X, y = take(data, batch)
-        xp = namespace(theta)
-        n = X.shape[-2]
-        s2 = pack(weighted_gram(X, _lam(data_dot(X, theta)) * (1.0 / n)))
-        s1 = data_tdot(X, (0.5 / n) * y) + 0.0 * theta  # the zero lends theta's leading axis
-        return xp.concat([s1, s2], axis=-1), None
+        if self.surrogate == "jaakkola-jordan":
+            return jaakkola_jordan.statistic(take(data, batch), theta), None
+        drawn = take(data, batch)
+        return boehning.statistic(drawn, theta, warm if drawn is data else None), warm
 
     def minimize(self, stat: Array, start: Array | None = None) -> Array:
-        r""":math:`\mathrm{prox}_{\rho g}(s)`, or :math:`(2s_2+\lambda I)^{-1}s_1`; shape (..., d).
+        r""":math:`\mathrm{prox}_{\rho g}(s)`, or the T(s) of `problems.curved`; shape (..., d).
 
         Raises
         ------
         numpy.linalg.LinAlgError
-            If 2 s2 + lambda I is not positive definite.
+            If c s2 + lambda I is not positive definite, and g not strongly convex.
         """
         if self.surrogate == "gradient":
             return self.prox(stat, prox_gradient.settled(self.name, self.rho))
-        s1, s2 = _split(stat)
-        P = 2.0 * unpack(s2) + as_like(self.ridge * np.eye(s1.shape[-1]), s1)
-        return cholesky_solve(P, s1, "logistic: 2 s2 + ridge I of the Jaakkola-Jordan surrogate")
+        c = CURVED[self.surrogate].CURVATURE
+        what = f"logistic: {'' if c == 1 else '2 '}s2 + ridge I of the surrogate {self.surrogate}"
+        return curved.minimize(stat, c, self.ridge, self._g, start, self.tolerance, what)
 
     def lift(self, theta: Array) -> Array:
-        r""":math:`\theta+\rho a\,\mathrm{sign}(\theta)`, or :math:`((\frac14+\lambda)\theta,\frac18I)`.
+        r"""A point of :math:`\theta+\rho\,\partial g(\theta)`, or of :math:`((cw+\lambda)\theta+\partial g(\theta),wI)`.
 
-        The second takes lam(0) and white features.
+        The second takes the curvature at 0 of white features.
 
         Raises
         ------
         ValueError
-            If theta is a scalar or not finite.
+            If theta is a scalar, not finite, or outside the domain of g.
         """
         check_liftable(theta)
         if self.surrogate == "gradient":
-            return l1_lift(theta, prox_gradient.settled(self.name, self.rho) * self.l1)
-        s2 = pack(as_like(np.eye(theta.shape[-1]) / 8.0, theta)) + 0.0 * theta[..., :1]
-        return namespace(theta).concat([(0.25 + self.ridge) * theta, s2], axis=-1)
+            return self._g.lift(theta, prox_gradient.settled(self.name, self.rho))
+        family = CURVED[self.surrogate]
+        return curved.lift(theta, family.CURVATURE, family.WHITE, self.ridge, self._g)
 
     def project(self, stat: Array) -> Array:
         """`stat`, or (s1, s2 with its negative eigenvalues set to 0)."""
-        if self.surrogate == "gradient":
-            return stat
-        s1, s2 = _split(stat)
-        return namespace(stat).concat([s1, project_psd(s2)], axis=-1)
+        return stat if self.surrogate == "gradient" else curved.project(stat)
 
     def majorizer(self, data: Samples, theta: Array, at: Array) -> Array:
         r""":math:`f_i(\tau)+\psi(\theta)-\psi(\tau)-\langle\bar S_i(\tau),\phi(\theta)-\phi(\tau)\rangle`, (...)."""
         if self.surrogate == "gradient":
             rho = prox_gradient.settled(self.name, self.rho)
             return prox_gradient.majorizer(self.value(data, at), self.gradient(data, at), theta, at, rho)
-        xp = namespace(theta)
-        x_theta, x_at = data_dot(data.X, theta), data_dot(data.X, at)
-        y: Array = data.y
-        curved = _lam(x_at) * (x_theta * x_theta - x_at * x_at) - 0.5 * y * (x_theta - x_at)
         ridge = (0.5 * self.ridge) * (norm2(theta) - norm2(at))
-        return self.value(data, at) + xp.mean(curved, axis=-1) + ridge
+        return self.value(data, at) + CURVED[self.surrogate].gap(data, theta, at) + ridge
 
     def predict(self, theta: Array, X: Array) -> Array:
         """The likelier label, -1 or +1 (+1 on a tie), shape (..., n), for `X` (n, d)."""
@@ -204,8 +210,8 @@ class Logistic(Problem):
         return 0.5 * (1.0 + namespace(m).tanh(0.5 * m))
 
     def start(self, federation: Federation) -> Array:
-        """Zeros, shape (d,)."""
-        return zeros(federation[0].X)
+        """Zeros, or the point of the domain of g nearest to them, shape (d,)."""
+        return self.restrict(zeros(federation[0].X))
 
     def settle(self, federation: Federation, oracles: tuple[type, ...]) -> Logistic:
         """With rho filled in where `oracles` need it (an eigenvalue per client).
@@ -215,15 +221,17 @@ class Logistic(Problem):
         DataError
             If a client's data are not `Samples` with labels -1 and +1.
         SpecError
-            If Jaakkola and Jordan's T would be singular: no ridge, and pooled features of rank less than d.
+            If g is not made for as many coordinates as there are features, or T(s) of a curved surrogate would not be unique:
+            no ridge, g not strongly convex, and pooled features of rank less than d.
         """
         check_supervised(self.name, federation)
         check_labels(self.name, federation)
+        self._g.check_length(int(federation[0].X.shape[-1]))
         if HasSurrogate not in oracles:
             return self
-        if self.surrogate == "jaakkola-jordan":
+        if self.surrogate != "gradient":
             if self.ridge == 0:
-                _check_rank(federation)
+                curved.check_rank(self.name, self.surrogate, federation, self._g)
         elif self.rho is None:
             return replace(self, rho=prox_gradient.largest_rho(self._smoothness(federation)[0]))
         return self
@@ -238,13 +246,13 @@ class Logistic(Problem):
         gradient = self.surrogate == "gradient"
         self = self.settle(federation, (HasSurrogate,))
         L, exact = self._smoothness(federation)
-        norms = [_row_norms(data.X) for data in federation]
+        norms = [row_norms(data.X) for data in federation]
         if gradient:
             rho = prox_gradient.settled(self.name, self.rho)
-            known = prox_gradient.surrogate_facts(rho, L, self.l1)
+            known = prox_gradient.surrogate_facts(rho, L, self._g)
             variance = tuple(rho**2 * float(np.mean(norm**2)) for norm in norms)
         else:
-            why = "unknown for the Jaakkola-Jordan surrogate: B(s) and the field depend on s without a uniform bound"
+            why = f"unknown for the surrogate {self.surrogate}: B(s) and the field depend on s without a uniform bound"
             fields = ("v_min", "v_max", "composite_smoothness", "field_lipschitz", "oracle_variance")
             known = {"unconstrained": False, "notes": dict.fromkeys(fields, why) | {"unconstrained": "exact"}}
             variance = None
@@ -269,42 +277,3 @@ class Logistic(Problem):
         """L_i of every client, and whether all eigenvalues behind them are exact."""
         bounds = [(largest_eigenvalue(data.X), data.X.shape[0]) for data in federation]
         return [0.25 * bound.value / n + self.ridge for bound, n in bounds], all(bound.exact for bound, _ in bounds)
-
-
-def _lam(c: Array) -> Array:
-    """tanh(c/2)/(4c), even in c; 1/8 at 0."""
-    xp = namespace(c)
-    safe = xp.where(c == 0, xp.ones_like(c), c)  # no 0/0; away from 0 the quotient keeps all its digits
-    return xp.where(c == 0, xp.full_like(c, 0.125), xp.tanh(0.5 * safe) / (4.0 * safe))
-
-
-def _split(stat: Array) -> tuple[Array, Array]:
-    """(s1, s2) of a statistic of length d + d(d+1)/2 = d(d+3)/2.
-
-    Raises
-    ------
-    ValueError
-        If the length is not of that form.
-    """
-    q = stat.shape[-1]
-    d = (int((8 * q + 9) ** 0.5) - 3) // 2
-    if d + packed_size(d) != q:
-        raise ValueError(f"Expected a statistic (s1, packed s2) of length d + d(d+1)/2, got length {q}.")
-    return stat[..., :d], stat[..., d:]
-
-
-def _row_norms(X: Array) -> np.ndarray:
-    """The norms of the rows, in float64."""
-    if is_sparse(X):
-        return np.sqrt(np.asarray(X.astype(np.float64).multiply(X).sum(axis=1)).ravel())
-    return np.linalg.norm(to_numpy(X).astype(np.float64, copy=False), axis=1)
-
-
-def _check_rank(federation: Federation) -> None:
-    d = federation[0].X.shape[-1]
-    rank = int(np.linalg.matrix_rank(mean_gram(federation), hermitian=True))
-    if rank < d:
-        raise SpecError(
-            "logistic with surrogate 'jaakkola-jordan' and ridge 0 needs features of full rank, got "
-            f"rank {rank} of {d}, so that T(s) = (2 s2)^-1 s1 is not defined; set ridge > 0 or surrogate='gradient'."
-        )

@@ -21,6 +21,7 @@ from typing import Any
 
 from fedmm.arrays import Array, namespace, norm2
 from fedmm.errors import SpecError
+from fedmm.penalty import Penalty
 
 __all__ = ["largest_rho", "majorizer", "settled", "surrogate_facts"]
 
@@ -49,37 +50,41 @@ def majorizer(value: Array, gradient: Array, theta: Array, at: Array, rho: float
     return value + namespace(move).sum(gradient * move, axis=-1) + norm2(move) * (0.5 / rho)
 
 
-def surrogate_facts(rho: float, L: Sequence[float], l1: float) -> dict[str, Any]:
-    r"""The fields of `Facts` that concern the surrogate, for :math:`g=a\|\cdot\|_1`, and how they are known.
+def surrogate_facts(rho: float, L: Sequence[float], g: Penalty) -> dict[str, Any]:
+    r"""The fields of `Facts` that concern the surrogate of convex f_i, and how they are known.
 
-    Without g, T is the identity: B = I/rho, :math:`W\circ T=f` and :math:`h_i=-\rho\nabla f_i`. With g, put
-    u = T(s) - T(s') and w = (s - s') - u; the prox is firmly non-expansive, so :math:`\|u\|^2+\|w\|^2\le\|s-s'\|^2`,
-    and :math:`\|h_i(s)-h_i(s')\|\le\rho L_i\|u\|+\|w\|\le\sqrt{1+\rho^2L_i^2}\,\|s-s'\|`.
+    Where the prox is a multiple c of the identity (g zero or a ridge): B = (c / rho) I, and
+    :math:`\nabla(W\circ T)(s)=c\,\nabla W(cs)`, :math:`h_i(s)=(c-1)s-\rho\nabla f_i(cs)`. Elsewhere put u = T(s) - T(s') and
+    v = s - s'; the prox being the resolvent of a :math:`\rho\mu_g`-strongly monotone map,
+    :math:`\langle u,v\rangle\ge(1+\rho\mu_g)\|u\|^2`, so that :math:`\|v-u\|^2+(1+2\rho\mu_g)\|u\|^2\le\|v\|^2`, and
+    :math:`\|h_i(s)-h_i(s')\|\le\rho L_i\|u\|+\|v-u\|\le\sqrt{1+\rho^2L_i^2/(1+2\rho\mu_g)}\,\|v\|`.
     """
-    if l1 == 0:
+    c, mu = g.shrinkage(rho), g.strong_convexity
+    if c is not None:
+        plain = c == 1.0
         return {
-            "v_min": 1.0 / rho,
-            "v_max": 1.0 / rho,
-            "composite_smoothness": max(L),
-            "field_lipschitz": tuple(rho * one for one in L),
+            "v_min": c / rho,
+            "v_max": c / rho,
+            "composite_smoothness": c * c * (max(L) + mu),
+            "field_lipschitz": tuple(1.0 - c + c * rho * one for one in L),
             "unconstrained": True,
             "notes": {
                 "v_min": "exact",
                 "v_max": "exact",
-                "composite_smoothness": "bound: max_i L_i, for W(T(s)) = f(s)",
-                "field_lipschitz": "rho L_i, as exact as L_i",
+                "composite_smoothness": "bound: max_i L_i, for W(T(s)) = f(s)" if plain else "bound: c^2 (max_i L_i + mu_g)",
+                "field_lipschitz": "rho L_i, as exact as L_i" if plain else "bound: 1 - c + c rho L_i, for convex f_i",
                 "unconstrained": "exact",
             },
         }
-    kink = "unknown: T is soft thresholding, which has kinks, and B(s) vanishes on the coordinates that it sets to zero"
+    kink = f"unknown: T is the prox of {g}, which has kinks, and B(s) vanishes on the coordinates that it holds fixed"
     return {
-        "field_lipschitz": tuple((1.0 + (rho * one) ** 2) ** 0.5 for one in L),
+        "field_lipschitz": tuple((1.0 + (rho * one) ** 2 / (1.0 + 2.0 * rho * mu)) ** 0.5 for one in L),
         "unconstrained": True,
         "notes": {
             "v_min": kink,
             "v_max": kink,
             "composite_smoothness": kink,
-            "field_lipschitz": "bound: sqrt(1 + rho^2 L_i^2), the prox being firmly non-expansive",
+            "field_lipschitz": "bound: sqrt(1 + rho^2 L_i^2 / (1 + 2 rho mu_g)), the prox being firmly non-expansive",
             "unconstrained": "exact",
         },
     }

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedmm.arrays import Array, as_like, namespace, norm2, to_numpy
+from fedmm.arrays import Array, as_like, data_matmul, is_sparse, namespace, norm2, to_numpy
 
 __all__ = ["encode", "objective"]
 
@@ -43,7 +43,7 @@ def encode(Z: Array, D: Array, l1: float, l2: float, iterations: int, start: Arr
 
     Parameters
     ----------
-    Z : array (..., n, p)
+    Z : array (..., n, p) or CSR (n, p)
         Samples.
     D : array (..., p, K)
         Dictionary.
@@ -54,14 +54,14 @@ def encode(Z: Array, D: Array, l1: float, l2: float, iterations: int, start: Arr
     start : array (..., n, K) or None
         Codes to begin from; None for zeros.
     """
-    xp = namespace(Z)
+    xp = namespace(D)
     G = xp.linalg.matrix_transpose(D) @ D + as_like(l2 * np.eye(D.shape[-1]), D)
     spectrum = np.asarray(to_numpy(xp.linalg.eigvalsh(G)), dtype=float)
     L = np.maximum(spectrum[..., -1], SMALLEST)
     step = as_like(1.0 / L[..., None, None], D)
     soft = l1 * step
     shrink = as_like(np.eye(D.shape[-1]), D) - step * G  # a gradient step is  y shrink + pull
-    pull = (Z @ D) * step
+    pull = data_matmul(Z, D) * step
     H = xp.zeros_like(pull) if start is None else xp.broadcast_to(start, pull.shape)
     betas = _momentum(np.clip(spectrum[..., 0], l2, L) / L, iterations, D)
     if type(pull) is not np.ndarray or pull.size <= BLOCK:
@@ -77,13 +77,18 @@ def objective(Z: Array, D: Array, H: Array, l1: float, l2: float) -> Array:
     Parameters
     ----------
     Z, D, H : array (..., n, p), (..., p, K), (..., n, K)
-        Samples, dictionary, codes.
+        Samples (also CSR), dictionary, codes.
     l1, l2 : float
         Weights of the penalties.
     """
     xp = namespace(H)
-    residual = Z - H @ xp.linalg.matrix_transpose(D)
-    return 0.5 * norm2(residual) + l1 * xp.sum(xp.abs(H), axis=-1) + (0.5 * l2) * norm2(H)
+    if is_sparse(Z):  # |z - Dh|^2 = |z|^2 + <D'Dh - 2 D'z, h>, so that no n x p matrix is formed
+        G = xp.linalg.matrix_transpose(D) @ D
+        fit = np.asarray(Z.multiply(Z).sum(axis=1)).ravel() + xp.sum((H @ G - 2.0 * data_matmul(Z, D)) * H, axis=-1)
+        fit = 0.5 * xp.maximum(fit, xp.zeros_like(fit))
+    else:
+        fit = 0.5 * norm2(Z - H @ xp.linalg.matrix_transpose(D))
+    return fit + l1 * xp.sum(xp.abs(H), axis=-1) + (0.5 * l2) * norm2(H)
 
 
 def _fista(H: Array, shrink: Array, pull: Array, soft: Array, betas: list[Array]) -> Array:

@@ -193,12 +193,9 @@ def test_wrong_parameters_are_refused(fields: dict[str, Any], message: str) -> N
 
 
 def test_wrong_data_are_refused() -> None:
-    from scipy.sparse import csr_array
-
     Z, D = instance()
     problem = Dictionary(9)
     for data, message in (
-        (Samples(csr_array(Z)), "client 0, got a sparse one"),
         (Quad(np.eye(6), np.ones(6)), "client 0, got Quad"),
         (Samples(np.stack([Z, Z])), r"client 0, got shape \(2, 30, 6\)"),
     ):

@@ -51,7 +51,7 @@ def test_with_l1_the_optimum_is_unknown_and_says_so() -> None:
     assert facts.v_min is None
     assert facts.lower_bound == 0.0
     assert {"optimum", "v_min", "v_max", "composite_smoothness"} <= facts.notes.keys()
-    with pytest.raises(SpecError, match="without l1"):
+    with pytest.raises(SpecError, match=r"without g = l1 0\.1"):
         LeastSquares(l1=0.1).solution(federation())
 
 

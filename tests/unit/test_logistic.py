@@ -14,8 +14,8 @@ from fedmm.federation import Federation, Samples
 from fedmm.keys import Key
 from fedmm.symmetric import pack
 from fedmm.types import Batch, HasGradient, HasSurrogate
-from problems import Logistic
-from problems.logistic import _lam
+from problems import Box, Logistic
+from problems.jaakkola_jordan import lam
 
 
 def samples(n: int = 8, d: int = 3, seed: int = 5) -> Samples:
@@ -37,12 +37,12 @@ def test_value_gradient_and_hessian_at_extreme_margins(margin: float) -> None:
 
 
 def test_lam_keeps_its_digits() -> None:
-    assert _lam(np.zeros(1))[0] == 0.125
+    assert lam(np.zeros(1))[0] == 0.125
     for c in (1e-300, 1e-12, 1e-6, 1e-4, 1e-2, 1.0, -1.0, 50.0):
         with localcontext(prec=400):
             e = Decimal(c).exp()
             want = (e - 1) / (e + 1) / (4 * Decimal(c))
-        assert _lam(np.array([c]))[0] == pytest.approx(float(want), rel=1e-14)
+        assert lam(np.array([c]))[0] == pytest.approx(float(want), rel=1e-14)
 
 
 def test_jaakkola_jordan_statistic_is_the_tables() -> None:
@@ -90,8 +90,10 @@ def test_labels_are_checked(labels: list[float], words: str) -> None:
 def test_bad_configurations_are_refused() -> None:
     with pytest.raises(SpecError, match="Did you mean 'jaakkola-jordan'"):
         Logistic(surrogate="jaakkola")  # type: ignore[arg-type]
-    with pytest.raises(SpecError, match="needs l1=0"):
-        Logistic(surrogate="jaakkola-jordan", l1=0.1)
+    with pytest.raises(SpecError, match=r"has both l1=0\.1 and g=box"):
+        Logistic(l1=0.1, g=Box())
+    with pytest.raises(SpecError, match=r"logistic\.tolerance in \(0, 1\)"):
+        Logistic(tolerance=0.0)
     with pytest.raises(SpecError, match=r"logistic\.ridge >= 0"):
         Logistic(ridge=-1.0)
     with pytest.raises(ValueError, match="length 4"):
@@ -106,7 +108,7 @@ def test_jaakkola_jordan_without_ridge_needs_full_rank() -> None:
         problem.settle(deficient, (HasSurrogate,))
     assert problem.settle(deficient, (HasGradient,)) == problem
     assert problem.settle(Federation([Samples(X, y)]), (HasSurrogate,)) == problem
-    with pytest.raises(np.linalg.LinAlgError, match=r"Jaakkola-Jordan.*add a ridge"):
+    with pytest.raises(np.linalg.LinAlgError, match=r"jaakkola-jordan.*add a ridge"):
         problem.minimize(np.concatenate([np.ones(3), np.zeros(6)]))
 
 
@@ -126,7 +128,7 @@ def test_facts() -> None:
     curved = Logistic(ridge=0.1, surrogate="jaakkola-jordan").facts(data)
     assert curved.v_min is curved.field_lipschitz is None
     assert curved.unconstrained is False
-    assert "Jaakkola-Jordan" in curved.notes["v_min"]
+    assert "jaakkola-jordan" in curved.notes["v_min"]
 
 
 def test_predictions() -> None:

@@ -1,8 +1,9 @@
-r"""phi and psi of the first families: gradient, Jaakkola-Jordan, dictionary, transport.
+r"""phi and psi of the first families: gradient, Boehning, Jaakkola-Jordan, dictionary, transport.
 
 | family | psi | phi |
 |---|---|---|
 | gradient | :math:`\|\theta\|^2/(2\rho)` | :math:`\theta/\rho` |
+| Boehning | :math:`(\lambda/2)\|\theta\|^2` | :math:`(\theta,-\frac12\theta\theta^\top)` |
 | Jaakkola-Jordan | :math:`(\lambda/2)\|\theta\|^2` | :math:`(\theta,-\theta\theta^\top)` |
 | dictionary | 0 | :math:`(-\theta^\top\theta/2,\theta)` |
 | transport | :math:`\langle\theta,\nu\rangle` | :math:`-\epsilon e^{-\theta/\epsilon}` |
@@ -30,7 +31,16 @@ from theory_checks.beds import bed, samples
 from theory_checks.families.base import Family
 from theory_checks.landscape import Landscape, landscape
 
-__all__ = ["FAMILIES", "INSTANCES", "SMOOTH", "DictionaryFamily", "GradientFamily", "JaakkolaJordan", "TransportFamily"]
+__all__ = [
+    "FAMILIES",
+    "INSTANCES",
+    "SMOOTH",
+    "Boehning",
+    "DictionaryFamily",
+    "GradientFamily",
+    "JaakkolaJordan",
+    "TransportFamily",
+]
 
 
 @dataclass(frozen=True)
@@ -57,6 +67,21 @@ class JaakkolaJordan:
     def phi(self, theta: np.ndarray) -> np.ndarray:
         """(theta, -theta theta')."""
         return np.concatenate([theta, -pack(np.outer(theta, theta))])
+
+    def psi(self, theta: np.ndarray) -> float:
+        """(ridge/2) |theta|^2."""
+        return 0.5 * self.ridge * float(theta @ theta)
+
+
+@dataclass(frozen=True)
+class Boehning:
+    """Boehning's family, with the ridge in psi."""
+
+    ridge: float
+
+    def phi(self, theta: np.ndarray) -> np.ndarray:
+        """(theta, -theta theta' / 2)."""
+        return np.concatenate([theta, -0.5 * pack(np.outer(theta, theta))])
 
     def psi(self, theta: np.ndarray) -> float:
         """(ridge/2) |theta|^2."""
@@ -100,7 +125,9 @@ def _gradient(problem: Any) -> Family:
 
 
 def _logistic_family(problem: Logistic) -> Family:
-    return JaakkolaJordan(problem.ridge) if problem.surrogate == "jaakkola-jordan" else _gradient(problem)
+    if problem.surrogate == "gradient":
+        return _gradient(problem)
+    return Boehning(problem.ridge) if problem.surrogate == "boehning" else JaakkolaJordan(problem.ridge)
 
 
 def _dictionary_family(problem: Dictionary) -> Family:
