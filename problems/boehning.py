@@ -30,7 +30,8 @@ def bend(X: Array) -> Array:
 
 def statistic(data: Samples, theta: Array, known: Array | None = None) -> Array:
     """(s1, packed s2), shape (..., d + d(d+1)/2); `known` is `bend` of these samples, where it is at hand."""
-    X, y = data
+    X: Array = data.X
+    y: Array = data.y
     m = data_dot(X, theta)
     xp = namespace(m)
     pull = 0.25 * m + (0.5 * y) * (1.0 - xp.tanh(0.5 * y * m))  # m/4 + y sigma(-y m): sigma by tanh cannot overflow
@@ -41,7 +42,8 @@ def statistic(data: Samples, theta: Array, known: Array | None = None) -> Array:
 
 def gap(data: Samples, theta: Array, at: Array) -> Array:
     """The surrogate of the mean loss at `theta` less the loss at the touching point `at`, shape (...)."""
-    X, y = data
+    X: Array = data.X
+    y: Array = data.y
     x_at = data_dot(X, at)
     move = data_dot(X, theta) - x_at
     xp = namespace(move)

@@ -137,14 +137,15 @@ class ConvexProgram:
         """What the user's function makes of the variables and parameters."""
         cp = self._cp
         try:
-            made = family.surrogate(*self._theta, *self._s)
+            made: Any = family.surrogate(*self._theta, *self._s)
         except Exception as error:
             given = ", ".join(leaf.name() for leaf in (*self._theta, *self._s))
             raise SpecError(
                 f"{self.name}: surrogate({given}) raised {type(error).__name__}: {str(error).rstrip('.')}; it is called "
                 "with CVXPY variables and parameters of the declared shapes."
             ) from error
-        U, constraints = made if isinstance(made, tuple) and len(made) == 2 else (made, [])
+        parts: Any = made if isinstance(made, tuple) and len(made) == 2 else (made, [])
+        U, constraints = parts
         if not isinstance(U, cp.Expression) or U.size != 1 or not isinstance(constraints, (list, tuple)):
             got = f"shape {U.shape}" if isinstance(U, cp.Expression) else type(U).__name__
             raise SpecError(f"{self.name}: expected surrogate to return a scalar CVXPY expression, or (it, list), got {got}.")

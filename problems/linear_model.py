@@ -30,6 +30,7 @@ from fedmm.federation import Federation
 from fedmm.symmetric import pack, packed_size, project_psd, unpack
 from fedmm.types import Facts
 from problems.gram import largest_eigenvalue, mean_gram, weighted_gram
+from problems.penalties import L1
 from problems.prox_gradient import surrogate_facts
 
 __all__ = [
@@ -174,7 +175,7 @@ def linear_facts(
         fields = ("v_min", "v_max", "composite_smoothness", "field_lipschitz")
         known: dict[str, Any] = {"unconstrained": False, "notes": dict.fromkeys(fields, why) | {"unconstrained": "exact"}}
     else:
-        known = surrogate_facts(rho, L, l1)
+        known = surrogate_facts(rho, L, L1(l1))
         slope = bounds.slope
         variance = None if slope is None else tuple((rho * slope) ** 2 * float(np.mean(r**2)) for r in norms)
     general = {

@@ -123,7 +123,8 @@ class Logistic(Problem):
 
     def gradient(self, data: Samples, theta: Array, batch: Batch | None = None) -> Array:
         r""":math:`-\frac1{n_i}\sum_jy_j\sigma(-m_j)x_j+\lambda\theta`, shape (..., d); of the batch if given."""
-        X, y = data if batch is None else take(data, batch)
+        batched: Any = data if batch is None else take(data, batch)
+        X, y = batched
         half = data_dot(X, theta) * (0.5 * y)  # half the margins
         r = namespace(half).tanh(half)  # -y sigma(-m) / n = y (tanh(m/2) - 1) / (2n): sigma by tanh cannot overflow
         r -= 1.0

@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from fedmm.arrays import Array
 from fedmm.federation import Samples
 from problems.family import Block, Family
 
@@ -60,7 +61,8 @@ def statistic(data: Samples, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 
 def value(data: Samples, theta: np.ndarray) -> float:
     """f_i."""
-    return float(np.mean(np.logaddexp(0.0, -data.y * (data.X @ theta))))
+    y: Array = data.y
+    return float(np.mean(np.logaddexp(0.0, -y * (data.X @ theta))))
 
 
 def penalty(theta: np.ndarray) -> float:

@@ -25,6 +25,7 @@ from fedmm.federation import Federation
 from fedmm.types import Facts
 from problems.gram import largest_eigenvalue
 from problems.linear_model import row_norms
+from problems.penalties import Box
 from problems.prox_gradient import surrogate_facts
 
 __all__ = ["box_facts", "box_smoothness", "check_box", "check_counts", "check_identity", "free_facts", "identity_facts"]
@@ -124,7 +125,7 @@ def box_facts(federation: Federation, radius: float, ridge: float, rho: float) -
         norms, top = row_norms(X), np.exp(radius * _sums(X))
         jerks.append(float(np.mean(top * norms**3)))
         variance.append(rho**2 * float(np.mean(np.maximum(top, _plain(y)) ** 2 * norms**2)))
-    known = surrogate_facts(rho, L, 1.0)  # 1.0: T has kinks, as with l1
+    known = surrogate_facts(rho, L, Box(-radius, radius))
     kink = "unknown: T clips to the box, and B(s) vanishes on the coordinates at its faces"
     notes = known.pop("notes") | dict.fromkeys(("v_min", "v_max", "composite_smoothness"), kink)
     notes |= {

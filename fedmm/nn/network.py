@@ -240,7 +240,7 @@ class Network(Problem):
             return _like(outputs.argmax(-1).to(outputs.dtype), theta)
         return _like(outputs[..., 0] if outputs.shape[-1] == 1 else outputs, theta)
 
-    def accuracy(self, theta: Array, data: Samples) -> Array:
+    def score(self, theta: Array, data: Samples) -> Array:
         """The share of the samples whose class `predict` finds, shape (...)."""
         right = self.predict(theta, data.X) == data.y
         xp = namespace(right)

@@ -71,7 +71,9 @@ def _censored_exponential(seed: int) -> Landscape:
     rng = np.random.default_rng([seed, 7])
     clients = [Samples(0.1 + rng.exponential(size=(5 + i, 1)), (rng.random(5 + i) < 0.7).astype(float)) for i in range(3)]
     clients.append(Samples(np.ones((2, 1)), np.ones(2)))  # an event whatever the seed
-    return landscape(CensoredExponential(floor=0.01), Federation(clients, rng.dirichlet(np.full(4, 3.0)), normalize=True))
+    return landscape(
+        CensoredExponential(floor=0.01), Federation(clients, rng.dirichlet(np.full(4, 3.0)).tolist(), normalize=True)
+    )
 
 
 def _samples(seed: int) -> Federation:
