@@ -1,11 +1,11 @@
-"""W2: FedAvg on a CNN of 60,674 parameters, 28 x 28 images, 100 clients x 100, 10 a round, 1 local epoch, batches of 20, 10 rounds.
+"""W2: FedAvg on a CNN of 60,674 parameters: 28 x 28 images, 100 clients x 100, 10 a round, 1 epoch, batches of 20, 10 rounds.
 
     python benchmarks/w2.py
 
-fedmm beside a plain torch loop (torch.optim.SGD, one model whose weights are reloaded for each client) and the same loop written for
-speed (channels last, no torch.optim), in turn in one process on one thread; ratios are taken pair by pair and the median counts. All
-take the same batches of the same clients. Where pfl is installed its CPU time is printed too; where there is a GPU, fedmm's time
-on it.
+fedmm beside a plain torch loop (torch.optim.SGD, one model whose weights are reloaded for each client) and the same loop
+written for speed (channels last, no torch.optim), in turn in one process on one thread; ratios are taken pair by pair and the
+median counts. All take the same batches of the same clients. Where pfl is installed its CPU time is printed too; where there is
+a GPU, fedmm's time on it.
 """
 
 from __future__ import annotations
