@@ -138,8 +138,8 @@ def lifts(case: Case) -> str | None:
     if HasSurrogate not in case.oracles:
         return NO_SURROGATE
     problem = case.problem
-    zero = problem.nil(case.theta)
     s = problem.statistic(case.clients[0], case.theta)[0]
+    zero = problem.nil(problem.minimize(s))
     assert zero.shape == s.shape, f"nil(theta) has shape {zero.shape}, a statistic {s.shape}"
     assert not zero.any(), f"nil(theta) is not zero: {zero}"
     if not problem.liftable:
