@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -133,6 +134,10 @@ def source_of(data: str | Path) -> Source:
     if isinstance(data, Path) or "/" in text or "\\" in text:
         raise DataError(f"There is no file {text!r}; check the path.")
     hint = suggest(text.partition(":")[0], {*sources, *shelf})
+    if any(home.name == text for cls in sources.values() for home in cast(type[Source], cls).homes()):
+        hint = f" Fetch it by `fedmm data get {text}`."
+    if "FEDMM_DATA" not in os.environ:
+        hint += " If it is a file of your data folder, set FEDMM_DATA to that folder."
     raise SpecError(f"Unknown data {text!r}: neither a known name nor a file.{hint}")
 
 
@@ -141,7 +146,10 @@ def _opened(path: Path, sources: Mapping[str, type]) -> Source:
         source = cast(type[Source], cls).opens(path)
         if source is not None:
             return source
-    raise DataError(f"No data source reads the file {str(path)!r}; expected a LIBSVM file (label index:value ...).")
+    raise DataError(
+        f"No data source reads the file {str(path)!r}; expected LIBSVM (label index:value ...), .csv, .tsv, .parquet, idx, or "
+        "another format of `fedmm list data`."
+    )
 
 
 def _partition_of(partition: str | Partition, clients: int | None) -> Partition:

@@ -13,6 +13,7 @@ import numpy as np
 from fedmm.arguments import check_instance, whole
 from fedmm.arrays import Array, as_like, is_sparse, leaves, map_leaves, namespace, to_numpy
 from fedmm.checks import check_array, check_split, numeric
+from fedmm.download import Home
 from fedmm.errors import DataError
 
 if TYPE_CHECKING:
@@ -94,6 +95,16 @@ class Source(ABC):
         """
         return None
 
+    def classes(self) -> Mapping[float, str]:
+        """What the values of y mean, where they stand for names; empty where they are numbers.
+
+        Raises
+        ------
+        DataError
+            As `load`.
+        """
+        return {}
+
     def public(self) -> dict[str, Array]:
         """What everybody knows beside the samples, such as the atoms of a transport problem: `Federation.public`."""
         return {}
@@ -111,6 +122,11 @@ class Source(ABC):
     def files(cls) -> dict[str, Path]:
         """Files this class finds by itself, by the name that opens them."""
         return {}
+
+    @classmethod
+    def homes(cls) -> tuple[Home, ...]:
+        """Where the data can be fetched from, by ``fedmm data get``; nothing is fetched otherwise."""
+        return ()
 
 
 class Federation:

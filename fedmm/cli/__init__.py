@@ -1,10 +1,11 @@
-"""The command line: ``fedmm run | compare | sweep | explain | list | show-versions``."""
+"""The command line: ``fedmm run | compare | sweep | explain | data | list | show-versions``."""
 
 from __future__ import annotations
 
 import click
 
 from fedmm.cli.compare import compare
+from fedmm.cli.data import data
 from fedmm.cli.explain import explain
 from fedmm.cli.info import list_parts, show_versions
 from fedmm.cli.run import run
@@ -19,5 +20,5 @@ def main() -> None:
     """Federated optimization by surrogates: declare, check, solve, see the result."""
 
 
-for command in (run, compare, sweep, explain, list_parts, show_versions):
+for command in (run, compare, sweep, explain, data, list_parts, show_versions):
     main.add_command(command)

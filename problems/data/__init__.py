@@ -5,22 +5,31 @@ from __future__ import annotations
 from fedmm.build import federation, federation_from
 from fedmm.federation import Partition, Source
 from problems.data.bundled import BreastCancer, Diabetes, Digits
+from problems.data.cifar import CIFAR10, CIFAR100
 from problems.data.feature_shift import FeatureShift
+from problems.data.idx import Idx
 from problems.data.images import DigitPatches, ImageColors
+from problems.data.kddcup import KDDCup99
 from problems.data.kmeans import KMeans
 from problems.data.libsvm import LibSVM
+from problems.data.mnist import MNIST, FashionMNIST
+from problems.data.movielens import MovieLens
 from problems.data.natural import ByColumn, ByGroup
 from problems.data.partitions import IID, Contiguous, Dirichlet
 from problems.data.quantity import Quantity
+from problems.data.ratings import SyntheticRatings
 from problems.data.shards import Shards
 from problems.data.synthetic import SyntheticDictionary, SyntheticQuadratic, TestBed
-from problems.data.synthetic_counts import SyntheticCounts
-from problems.data.synthetic_events import SyntheticSurvival
 from problems.data.synthetic_logistic import SyntheticLogistic
+from problems.data.table import Table
+from problems.data.text import SpeakerText
 
 __all__ = [
     "CATALOG",
+    "CIFAR10",
+    "CIFAR100",
     "IID",
+    "MNIST",
     "BreastCancer",
     "ByColumn",
     "ByGroup",
@@ -29,17 +38,22 @@ __all__ = [
     "DigitPatches",
     "Digits",
     "Dirichlet",
+    "FashionMNIST",
     "FeatureShift",
+    "Idx",
     "ImageColors",
+    "KDDCup99",
     "KMeans",
     "LibSVM",
+    "MovieLens",
     "Quantity",
     "Shards",
-    "SyntheticCounts",
+    "SpeakerText",
     "SyntheticDictionary",
     "SyntheticLogistic",
     "SyntheticQuadratic",
-    "SyntheticSurvival",
+    "SyntheticRatings",
+    "Table",
     "TestBed",
     "federation",
     "federation_from",
@@ -49,23 +63,31 @@ CATALOG: tuple[type[Source] | type[Partition], ...] = (
     BreastCancer,
     ByColumn,
     ByGroup,
+    CIFAR10,
+    CIFAR100,
     Contiguous,
     Diabetes,
     DigitPatches,
     Digits,
     Dirichlet,
+    FashionMNIST,
     FeatureShift,
+    Idx,
     IID,
     ImageColors,
+    KDDCup99,
     KMeans,
     LibSVM,
+    MNIST,
+    MovieLens,
     Quantity,
     Shards,
-    SyntheticCounts,
+    SpeakerText,
     SyntheticDictionary,
     SyntheticLogistic,
     SyntheticQuadratic,
-    SyntheticSurvival,
+    SyntheticRatings,
+    Table,
     TestBed,
 )
 """Every source and partition, by its class."""

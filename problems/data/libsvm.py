@@ -5,14 +5,8 @@ The whole file is read as one stream of numbers; only when something is wrong is
 
 from __future__ import annotations
 
-import bz2
-import gzip
-import hashlib
-import lzma
-import os
 import re
 import warnings
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
@@ -20,19 +14,22 @@ from typing import Any, ClassVar, NamedTuple, Self
 import numpy as np
 
 from fedmm.arguments import check_fields
+from fedmm.download import Home
 from fedmm.errors import DataError, SpecError, suggest
 from fedmm.federation import Samples, Source
+from problems.data.files import SUFFIXES, check_digests, digest, head, one_of_two, read_bytes, shelf, unpacked
+from problems.data.homes import LIBSVM_HOMES
 
 __all__ = ["LibSVM"]
 
-MAGIC = {b"\x1f\x8b": gzip.decompress, b"BZh": bz2.decompress, b"\xfd7zXZ\x00": lzma.decompress}
-"""How an archive begins, and what opens it: a suffix may lie."""
-
-SUFFIXES = ("", ".xz", ".gz", ".bz2")
-"""The endings that a file found by name may have."""
-
 LONGEST = 2**31 - 1
 """The largest feature index: column numbers are stored in 32 bits."""
+
+DENSEST = 16 * 2**30
+"""Bytes that a dense array may take."""
+
+TRUSTED = 2**25
+"""The largest feature index believed without n_features: one slip of a digit would ask for a model that fills the memory."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +63,8 @@ class LibSVM(Source):
 
     def load(self, clients: int | None, seed: int) -> Samples:
         path = self._file()
-        raw = _bytes(path)
-        if self.sha256 is not None and (found := hashlib.sha256(raw).hexdigest()) != self.sha256:
-            raise DataError(f"{path} is not the file that was recorded: expected sha256 {self.sha256}, got {found}.")
+        raw = read_bytes(path)
+        check_digests([(path, raw)], [] if self.sha256 is None else [self.sha256])
         text = _opened(path, raw)
         numbers = _fast(text, self.n_features)
         if numbers is None:
@@ -79,30 +75,30 @@ class LibSVM(Source):
             raise DataError(f"{path} has no features; declare n_features.")
         from scipy.sparse import csr_matrix
 
+        if self.dense and (size := 8 * width * len(labels)) > DENSEST:
+            raise DataError(f"{path} as a dense array would take {size / 2**30:,.0f} GiB; leave dense out.")
         X = csr_matrix((values, columns - 1, starts), shape=(len(labels), width))
-        return Samples(X.toarray() if self.dense else X, _binary(labels))
+        return Samples(X.toarray() if self.dense else X, one_of_two(labels))
+
+    @classmethod
+    def homes(cls) -> tuple[Home, ...]:
+        return LIBSVM_HOMES
 
     def pin(self) -> Self:
         path = self._file()
-        return replace(self, path=str(path), sha256=self.sha256 or hashlib.sha256(_bytes(path)).hexdigest())
+        return replace(self, path=str(path), sha256=self.sha256 or digest(path))
 
     @classmethod
     def opens(cls, path: Path) -> Self | None:
-        raw = _bytes(path)
-        try:
-            text = _opened(path, raw)
-        except DataError:
+        start = head(path)
+        if not start and path.stat().st_size > 0:
             return cls(str(path))  # a damaged archive: loading says so
-        head = text[:65536]
-        return cls(str(path)) if not text.strip() or re.search(rb"^\S+[ \t]+\d+:\S", head, re.M) else None
+        text = re.sub(rb"#[^\n]*", b"", start)
+        return cls(str(path)) if not text.strip() or re.search(rb"^\S+[ \t]+\d+:\S", text, re.M) else None
 
     @classmethod
     def files(cls) -> dict[str, Path]:
-        folder = os.environ.get("FEDMM_DATA")
-        if not folder or not (Path(folder) / "libsvm").is_dir():
-            return {}
-        found = sorted((Path(folder) / "libsvm").iterdir(), reverse=True)  # of NAME and NAME.xz the plain one counts
-        return {_stem(path): path for path in found if path.is_file() and path.suffix.lower() != ".md"}
+        return {_stem(path): path for path in reversed(shelf("libsvm"))}  # of NAME and NAME.xz the plain one counts
 
     def _file(self) -> Path:
         path = Path(self.path).expanduser()
@@ -130,22 +126,9 @@ def _stem(path: Path) -> str:
     return path.name.removesuffix(path.suffix) if path.suffix in SUFFIXES else path.name
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"Cannot read {path}: {error.strerror or error}.") from error
-
-
 def _opened(path: Path, raw: bytes) -> bytes:
     """The contents of a plain or compressed file, with comments blanked out."""
-    for magic, decompress in MAGIC.items():
-        if raw.startswith(magic):
-            try:
-                raw = decompress(raw)
-            except (EOFError, OSError, ValueError, lzma.LZMAError, zlib.error) as error:
-                raise DataError(f"{path} is truncated or corrupt ({error}); fetch it again.") from error
-            break
+    raw = unpacked(path, raw)
     return re.sub(rb"#[^\n]*", b"", raw) if b"#" in raw else raw
 
 
@@ -182,7 +165,7 @@ def _fast(text: bytes, n_features: int | None) -> Numbers | None:
     rising = np.diff(index) > 0
     inner = starts[1:-1]
     rising[inner[(inner > 0) & (inner < len(index))] - 1] = True  # from one row to the next it may fall
-    if len(index) and (not rising.all() or index.min() < 1 or index.max() > (n_features or LONGEST)):
+    if len(index) and (not rising.all() or index.min() < 1 or index.max() > (n_features or TRUSTED)):
         return None
     columns = index.astype(np.int32)
     if (columns != index).any():
@@ -223,9 +206,10 @@ def _line_fault(words: list[bytes], n_features: int | None) -> str | None:
             return f"expected index:value, got {_shown(word)}"
         if int(left) < 1:
             return f"expected an index >= 1, got {_shown(word)}"
-        if int(left) > (n_features or LONGEST):
-            declared = "n_features" if n_features else "the largest index allowed"
-            return f"index {int(left)} is beyond {declared} = {n_features or LONGEST}"
+        if n_features is not None and int(left) > n_features:
+            return f"index {int(left)} is beyond n_features = {n_features}"
+        if int(left) > (n_features or TRUSTED):
+            return f"index {int(left)} is beyond {TRUSTED}; if there are so many columns indeed, declare n_features"
         if int(left) <= last:
             return f"expected increasing indices, got {int(left)} after {last}"
         if _number(right) is None:
@@ -245,8 +229,3 @@ def _number(word: bytes) -> float | None:
 def _shown(word: bytes) -> str:
     text: Any = word.decode("utf-8", errors="replace")
     return repr(text if len(text) <= 40 else text[:37] + "...")
-
-
-def _binary(labels: np.ndarray) -> np.ndarray:
-    values = np.unique(labels)
-    return np.where(labels == values[1], 1.0, -1.0) if len(values) == 2 else labels

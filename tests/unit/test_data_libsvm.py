@@ -97,8 +97,14 @@ def test_bad_line(tmp_path, content, message):
 
 
 def test_index_too_large_for_any_matrix(tmp_path):
-    with pytest.raises(DataError, match="line 1: index 2147483648 is beyond the largest index allowed"):
+    with pytest.raises(DataError, match=r"line 1: index 2147483648 is beyond 33554432; .* declare n_features"):
         LibSVM(write(tmp_path, b"1 2147483648:1\n")).load(None, 0)
+    path = write(tmp_path, b"1 2:1\n-1 1999999999:1\n")
+    with pytest.raises(DataError, match=r"line 2: index 1999999999 is beyond 33554432"):
+        LibSVM(path).load(None, 0)
+    assert LibSVM(path, n_features=2_000_000_000).load(None, 0).X.shape == (2, 2_000_000_000)
+    with pytest.raises(DataError, match=r"as a dense array would take 30 GiB; leave dense out"):
+        LibSVM(path, n_features=2_000_000_000, dense=True).load(None, 0)
 
 
 def test_no_features(tmp_path):

@@ -32,7 +32,9 @@ SAMPLES = {
     "digits": ((1797, 64), {-1: 891, 1: 906}),
     "digits-patches": ((3995, 16), None),
     "image-colors": ((2000, 3), None),
+    "synthetic-ratings": ((300, 40), {k: 60 for k in range(5)}),
 }
+FILES = {"cifar-10", "cifar-100", "fashion-mnist", "idx", "kddcup99", "libsvm", "mnist", "movielens", "table", "text"}
 GENERATORS = {
     "synthetic-counts": 10,
     "synthetic-dictionary": 10,
@@ -44,7 +46,7 @@ GENERATORS = {
 
 
 def test_every_source_has_a_case():
-    assert set(entries("data")) == {*SAMPLES, *GENERATORS, "libsvm"}
+    assert set(entries("data")) == {*SAMPLES, *GENERATORS, *FILES}
 
 
 @pytest.mark.parametrize("name", sorted(SAMPLES))
