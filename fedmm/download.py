@@ -197,7 +197,7 @@ def _reachable(url: str, timeout: float) -> Iterator[None]:
         raise DataError(f"Cannot reach {url}: {error.reason}; check the connection.") from error
     except http.client.IncompleteRead as error:
         raise DataError(f"{url} broke off after {len(error.partial):,} bytes of the last block; try again.") from error
-    except (http.client.HTTPException, ConnectionError) as error:
+    except (http.client.HTTPException, OSError) as error:
         raise DataError(f"The connection to {url} failed ({error}); try again.") from error
 
 

@@ -19,7 +19,7 @@ from fedmm.arguments import check_fields
 from fedmm.download import Home
 from fedmm.errors import DataError
 from fedmm.federation import Samples, Source
-from problems.data.files import BROKEN, check_digests, check_limit, digest, folder_of, read_bytes
+from problems.data.files import check_digests, check_limit, digest, folder_of, read_bytes, unpacked
 from problems.data.homes import CIFAR10_HOME, CIFAR100_HOME
 
 __all__ = ["CIFAR10", "CIFAR100"]
@@ -199,13 +199,13 @@ def _members(archive: Path, raw: bytes, names: tuple[str, ...]) -> list[tuple[Pa
     """The files of these names in the archive, wherever they lie in it."""
     found: dict[str, bytes] = {}
     try:
-        with tarfile.open(fileobj=io.BytesIO(raw), mode="r:gz") as tar:
+        with tarfile.open(fileobj=io.BytesIO(unpacked(archive, raw)), mode="r:") as tar:
             for member in tar:
                 file = Path(member.name).name
                 stream = tar.extractfile(member) if file in names and member.isfile() else None
                 if stream is not None:
                     found[file] = stream.read()
-    except (*BROKEN, tarfile.TarError) as error:
+    except (OSError, tarfile.TarError) as error:
         raise DataError(f"{archive} is truncated or corrupt ({error}); fetch it again.") from error
     for file in names:
         if file not in found:

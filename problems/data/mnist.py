@@ -191,8 +191,9 @@ def _images(folder: Path, part: str, name: str, limit: int | None, digests: tupl
     if classes.ndim != 1:
         raise DataError(f"Expected labels with one dimension in {paths[1]}, got shape {classes.shape}.")
     check_counts(paths[0], images, paths[1], classes)
-    if classes.max() > 9:
-        raise DataError(f"Expected classes 0 to 9 in {paths[1]}, got {classes.max()} for image {int(np.argmax(classes > 9))}.")
+    if (bad := classes > 9).any():
+        at = int(np.argmax(bad))
+        raise DataError(f"Expected classes 0 to 9 in {paths[1]}, got {classes[at]} for image {at}.")
     return pixels(paths[0], images, limit), classes[:limit].astype(np.float64)
 
 

@@ -27,7 +27,7 @@ from problems.data.ratings import Centre, Ratings, matrix
 
 __all__ = ["MovieLens"]
 
-AGES = {1: "under 18", 18: "18-24", 25: "25-34", 35: "35-44", 45: "45-49", 50: "50-55", 56: "56 or more"}
+AGES = {1: "0-17", 18: "18-24", 25: "25-34", 35: "35-44", 45: "45-49", 50: "50-55", 56: "56 or more"}
 """The age groups of MovieLens 1M by the age they begin at; the ages of 100K are put into the same ones."""
 
 JOBS = [

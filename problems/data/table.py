@@ -8,6 +8,7 @@ numbers, or names, which become codes in alphabetical order.
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -184,7 +185,9 @@ def _read(path: Path, raw: bytes, limit: int | None) -> Any:
         raise DataError(f"{path} is empty; expected the names of the columns, then a sample a row.")
     try:
         separator = "\t" if _format(path) == ".tsv" else ","
-        frame = pd.read_csv(io.BytesIO(content), sep=separator, low_memory=False, nrows=limit, index_col=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # a row longer than the header would be cut
+            frame = pd.read_csv(io.BytesIO(content), sep=separator, low_memory=False, nrows=limit, index_col=False)
     except (ValueError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise DataError(f"{path} is not a table of columns ({str(error).strip().rstrip('.')}); mend it.") from error
     if len(frame) == 0:
