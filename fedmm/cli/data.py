@@ -31,9 +31,9 @@ def show(name: str) -> None:
     from fedmm.federation import Federation
     from fedmm.spec import spell
 
-    source = source_of(name).pin()
-    click.echo(f"data       {spell(source)}")
+    source = source_of(name)
     loaded = source.load(None, 0)
+    click.echo(f"data       {spell(source)}")
     if isinstance(loaded, Federation):
         click.echo(f"clients    {len(loaded)}, made by the data themselves; {sum(loaded.sizes())} samples")
         return
@@ -101,6 +101,11 @@ def _labels(y: Any, classes: Any) -> str:
     values, counts = np.unique(np.asarray(y), return_counts=True)
     if len(values) > MOST and not classes:
         return f"numbers from {values[0]:g} to {values[-1]:g}"
+    if len(values) > MOST:
+        often = (
+            f"{classes.get(float(values[i]), f'{values[i]:g}')} ({counts[i]})" for i in np.argsort(-counts, kind="stable")[:5]
+        )
+        return f"{len(values)} values, most often {', '.join(often)}"
     lines = []
     for value, count in zip(values, counts, strict=True):
         meaning = classes.get(float(value))

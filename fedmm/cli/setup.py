@@ -152,10 +152,19 @@ def takes(problem: str, options: Mapping[str, Any]) -> Iterator[None]:
         yield
     except DataError as error:
         name = _name(problem)
+        if options.get("data") is not None and _lacks_target(options):
+            raise DataError(f"{error} To name the column of y: --set data.target=COLUMN.") from error
         usual = lookup("problem", name).demo.get("data")  # type: ignore[attr-defined]
         if options.get("data") is None or usual is None or _name(options["data"]) == _name(usual):
             raise
         raise DataError(f"{error} Data that {name} takes: --data {usual}.") from error
+
+
+def _lacks_target(options: Mapping[str, Any]) -> bool:
+    """Whether the data are a table of which nobody said what y is."""
+    source = source_of(options["data"])
+    said = any(text.partition("=")[0].strip().endswith("target") for text in options.get("sets") or ())
+    return not said and is_dataclass(source) and ("target", None) in ((f.name, getattr(source, f.name)) for f in fields(source))
 
 
 def _usable(word: str, text: str, method: Algorithm) -> str:

@@ -201,6 +201,11 @@ def test_show(tmp_path, monkeypatch):
     assert lines["groups"] == "2, of 1 to 2 samples: ann (2), ben (1)"
     assert "clients    8, made by the data" in CliRunner().invoke(main, ["data", "show", "test-bed"]).stdout
     assert "labels     numbers from -1.6" in CliRunner().invoke(main, ["data", "show", "diabetes"]).stdout
+    unsaid = CliRunner().invoke(main, ["run", "logistic", "--data", "pets.csv", "--clients", "2"])
+    assert unsaid.exit_code == 2
+    assert "without y; give both. To name the column of y: --set data.target=COLUMN." in unsaid.stderr
+    said = ["--set", "data.target=kind", "--clients", "2", "--rounds", "1", "--out", "run"]
+    assert CliRunner().invoke(main, ["run", "logistic", "--data", "pets.csv", *said]).exit_code == 0
     missing = CliRunner().invoke(main, ["data", "show", "cats.csv"])
     assert missing.exit_code == 2
     assert "Error: Unknown data 'cats.csv'" in missing.stderr
