@@ -3,7 +3,9 @@
 import lzma
 import os
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -11,8 +13,8 @@ import tomli_w
 
 from fedmm.catalog import entries
 from fedmm.errors import DataError, SpecError
-from fedmm.federation import Federation
-from problems.data import IID, Contiguous, Digits, Dirichlet, LibSVM, TestBed, federation, federation_from
+from fedmm.federation import Federation, Partition
+from problems.data import IID, Contiguous, Digits, Dirichlet, LibSVM, Table, TestBed, federation, federation_from
 
 FILES = {"cifar-10", "cifar-100", "fashion-mnist", "idx", "kddcup99", "libsvm", "mnist", "movielens", "table", "text"}
 """Sources that read files; they are rebuilt from their records in their own tests."""
@@ -121,6 +123,26 @@ def test_a_file_reaches_its_reader_and_is_recorded(tmp_path, monkeypatch):
     path.unlink()
     with pytest.raises(DataError, match="There is no LIBSVM file"):
         federation_from(origin)
+
+
+@dataclass(frozen=True)
+class EachGroup(Partition):
+    """One client a group."""
+
+    name: ClassVar[str] = "each-group"
+    needs_groups: ClassVar[bool] = True
+
+    def split(self, samples, generator, groups=None):
+        return [np.flatnonzero(groups == each) for each in np.unique(groups)]
+
+
+def test_the_groups_of_a_source_reach_the_partition(tmp_path):
+    path = tmp_path / "data.csv"
+    path.write_text("x,who\n1,b\n2,a\n3,b\n")
+    made = federation(Table(str(path), client="who"), EachGroup())
+    assert [data.X.ravel().tolist() for data in made] == [[2], [1, 3]]
+    with pytest.raises(DataError, match="'each-group' needs the group of each sample"):
+        federation("diabetes", EachGroup())
 
 
 def test_files_found_by_name(tmp_path, monkeypatch):
