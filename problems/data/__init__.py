@@ -20,6 +20,8 @@ from problems.data.quantity import Quantity
 from problems.data.ratings import SyntheticRatings
 from problems.data.shards import Shards
 from problems.data.synthetic import SyntheticDictionary, SyntheticQuadratic, TestBed
+from problems.data.synthetic_counts import SyntheticCounts
+from problems.data.synthetic_events import SyntheticSurvival
 from problems.data.synthetic_logistic import SyntheticLogistic
 from problems.data.table import Table
 from problems.data.text import SpeakerText
@@ -49,10 +51,12 @@ __all__ = [
     "Quantity",
     "Shards",
     "SpeakerText",
+    "SyntheticCounts",
     "SyntheticDictionary",
     "SyntheticLogistic",
     "SyntheticQuadratic",
     "SyntheticRatings",
+    "SyntheticSurvival",
     "Table",
     "TestBed",
     "federation",
@@ -83,10 +87,12 @@ CATALOG: tuple[type[Source] | type[Partition], ...] = (
     Quantity,
     Shards,
     SpeakerText,
+    SyntheticCounts,
     SyntheticDictionary,
     SyntheticLogistic,
     SyntheticQuadratic,
     SyntheticRatings,
+    SyntheticSurvival,
     Table,
     TestBed,
 )
