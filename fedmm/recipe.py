@@ -9,6 +9,9 @@
 | arrays | the library, dtype and device of the data |
 | environment | what bit-for-bit repetition depends on |
 
+A stop rule is not recorded: `rounds` is how many were run, and repeating the run stops after as many. Parts are named, not
+stored: a class that nobody enrolled can be written down but not read back.
+
 Only `problem`, `method` and `data.origin` are needed in a recipe written by hand.
 """
 

@@ -110,7 +110,7 @@ def solve(
     metrics : Metric or sequence of Metric
         Measured outside the method and its time; the default is the objective after every round.
     stop : StopRule or sequence of them
-        Ends the run early.
+        Ends the run early. Recipes record how many rounds were run, not the rule.
     callbacks : callable or sequence of callables
         Called with (snapshot, row of the trace) after every round.
     resume : Result or None

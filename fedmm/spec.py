@@ -16,7 +16,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from typing import Any
 
 from fedmm.arguments import annotations_of
-from fedmm.catalog import kind_of, lookup
+from fedmm.catalog import GROUP, kind_of, lookup
 from fedmm.convert import admits_none, from_text, from_value, plain, spelled, split_top
 from fedmm.errors import SpecError, suggest
 
@@ -32,11 +32,13 @@ def parse(kind: str, text: str) -> Any:
         For an unknown name or field (with the nearest known one), a missing or surplus value, or a value of the wrong
         type.
     """
+    name, colon, rest = text.strip().partition(":")
     if kind == "channel":
         links = split_top(text, re.compile(r"\+(?=\s*[A-Za-z(])"))  # the + of 1e+3 is no chain
         if len(links) > 1:
             return lookup("channel", "chain")(tuple(parse("channel", link) for link in links))
-    name, colon, rest = text.strip().partition(":")
+        if name.strip() == "chain" and not re.match(r"(channels\s*=)?\s*\(", rest.strip()):
+            raise SpecError(f"Expected channels joined by +, such as rand-k:10+dither:4, got {text!r}.")
     cls = lookup(kind, name.strip())
     known = _fields(cls)
     types = annotations_of(cls)
@@ -94,7 +96,13 @@ def build(kind: str, mapping: Mapping[str, Any]) -> Any:
         raise SpecError(f'Expected the name of the {kind}, as in name = "...", got {dict(mapping)!r}.')
     if mapping.get("kind", kind) != kind:
         raise SpecError(f"Expected {name!r} to be of kind {kind!r}, the table says {mapping['kind']!r}.")
-    cls = lookup(kind, name)
+    try:
+        cls = lookup(kind, name)
+    except SpecError as error:
+        hint = (
+            "" if "Did you mean" in str(error) else f" A class of your own is read back once {GROUP!r} has an entry point for it."
+        )
+        raise SpecError(f"{error}{hint}") from error
     known = _fields(cls)
     types = annotations_of(cls)
     given: dict[str, Any] = {}
