@@ -99,10 +99,7 @@ def build(kind: str, mapping: Mapping[str, Any]) -> Any:
     try:
         cls = lookup(kind, name)
     except SpecError as error:
-        hint = (
-            "" if "Did you mean" in str(error) else f" A class of your own is read back once {GROUP!r} has an entry point for it."
-        )
-        raise SpecError(f"{error}{hint}") from error
+        raise SpecError(f"{error} A class of your own is read back once {GROUP!r} has an entry point for it.") from error
     known = _fields(cls)
     types = annotations_of(cls)
     given: dict[str, Any] = {}

@@ -65,8 +65,8 @@ def test_a_partition_of_ones_own_is_asked_for(tmp_path: Path) -> None:
     assert load(tmp_path / "run", data).rounds == 2
 
 
-def test_a_slip_of_the_hand_is_not_taken_for_a_class_of_ones_own() -> None:
-    with pytest.raises(SpecError, match=r"^Unknown problem 'quadratc'\. Did you mean 'quadratic'\?$"):
+def test_a_slip_of_the_hand_gets_both_hints() -> None:
+    with pytest.raises(SpecError, match=rf"^Unknown problem 'quadratc'\. Did you mean 'quadratic'\? {ENROL}\.$"):
         spec.build("problem", {"name": "quadratc"})
 
 
