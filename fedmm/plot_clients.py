@@ -96,13 +96,13 @@ def draw_clients(federation: Federation, ax: Axes | None = None) -> Axes:
         ax = pyplot.figure(figsize=_size(n), layout="constrained").add_subplot()
     ax.set_title(federation_in_words(federation), fontsize="medium", loc="left")
     if mix is None:
-        _sizes(ax, sizes)
+        _sizes(ax, sizes, ticks=6)
         _clients(ax, n, "client")
         return ax
     fractions = mix.counts / sizes[:, None]
     order = _by_label(fractions) if many else np.arange(n)
     beside = _split_off(ax)
-    _sizes(beside, sizes[order])
+    _sizes(beside, sizes[order], ticks=2)
     beside.tick_params(labelleft=False)
     if many or len(mix.names) > len(COLORS):
         _heat_map(ax, beside, fractions[order], mix)
@@ -170,12 +170,12 @@ def _heat_map(ax: Any, beside: Any, fractions: np.ndarray, mix: Mix) -> None:
     ax.figure.colorbar(image, ax=beside, fraction=0.25, aspect=30, label="fraction of the client's samples")
 
 
-def _sizes(ax: Any, sizes: np.ndarray) -> None:
+def _sizes(ax: Any, sizes: np.ndarray, ticks: int) -> None:
     ax.barh(np.arange(len(sizes)), sizes, 1.0 if len(sizes) > MOST_BARS else 0.82, color="0.55")
     ax.set_xlim(left=0)
     ax.set_xlabel("samples")
     ax.spines[["top", "right"]].set_visible(False)
-    ax.locator_params(axis="x", nbins=4, integer=True)
+    ax.locator_params(axis="x", nbins=ticks, integer=True)
 
 
 def _clients(ax: Any, n: int, words: str) -> None:

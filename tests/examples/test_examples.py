@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fedmm import Bernoulli, CompositionError, FedSGD, RandK, SpecError, compose, solve
+from fedmm import Bernoulli, CompositionError, Federation, FedSGD, RandK, SpecError, compose, solve
 from fedmm.catalog import kind_of, lookup
 from problems import Logistic, Quadratic
-from problems.data import SyntheticQuadratic, federation
+from problems.data import Contiguous, SyntheticQuadratic, federation
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SCRIPTS = sorted(EXAMPLES.glob("*.py"))
@@ -194,6 +194,30 @@ def test_centralised_sinkhorn_is_pots(sinkhorn: Any, monkeypatch: pytest.MonkeyP
     assert colours.shape == image.shape
     assert (colours >= atoms.min(axis=0)).all()
     assert (colours <= atoms.max(axis=0)).all()
+
+
+# Ways to be different.
+
+
+def test_partitions_are_as_the_essay_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    example = load(monkeypatch, "plot_partitions")
+    found = example.main(["--out", str(tmp_path / "new" / "partitions.png")])
+    assert (tmp_path / "new" / "partitions.png").read_bytes().startswith(b"\x89PNG")
+    assert list(found) == list(example.PARTITIONS)
+    assert found["iid"].largest - found["iid"].smallest <= 1
+    assert found["shards:2"].labels == 2
+    assert found["shards:2"].largest < 1.1 * found["shards:2"].smallest
+    assert found["quantity:0.5"].largest > 5 * found["quantity:0.5"].smallest
+    assert found["quantity:0.5"].distance < 0.5 * found["dirichlet:0.3"].distance
+    assert found["feature-shift"].distance > 3 * found["iid"].distance
+    assert found["k-means"].distance > 3 * found["iid"].distance
+
+
+def test_the_distance_of_clients_with_one_label_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Four labels, equally many: a client's mix is 3/4 away from everybody's."""
+    example = load(monkeypatch, "plot_partitions")
+    data = Federation.from_arrays(np.zeros((40, 1)), np.arange(40.0) // 10, Contiguous(4))
+    assert example.skew(data) == example.Skew(10, 10, 1.0, 0.75)
 
 
 # A method in one file.
