@@ -211,6 +211,10 @@ def test_partitions_are_as_the_essay_says(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert found["quantity:0.5"].distance < 0.5 * found["dirichlet:0.3"].distance
     assert found["feature-shift"].distance > 3 * found["iid"].distance
     assert found["k-means"].distance > 3 * found["iid"].distance
+    page = (EXAMPLES.parent / "docs" / "partitions.md").read_text(encoding="utf-8")
+    for name, row in found.items():
+        printed = f"| `{name}` | {row.smallest} to {row.largest} | {row.labels:.1f} | {row.distance:.3f} |"
+        assert printed in page or name == "k-means"  # whose clusters vary with the versions of scikit-learn
 
 
 def test_the_distance_of_clients_with_one_label_each(monkeypatch: pytest.MonkeyPatch) -> None:
