@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from fedmm.cli.support import command_line, setup_options
+from fedmm.cli.support import command_line, note, setup_options
 from fedmm.errors import CompositionError, SpecError
 
 __all__ = ["explain"]
@@ -31,6 +31,7 @@ def explain(problem: str, plot: Path | None, **options: Any) -> None:
         from fedmm.plot_clients import clients_png
 
         plot.write_bytes(clients_png(setup.federation))
+        note(f"the clients are drawn in {plot}")
     parts = setup.parts
     with takes(problem, options):
         composition = compose(

@@ -95,7 +95,11 @@ class ByColumn(Partition):
 
 def _rows_of(labels: np.ndarray) -> list[np.ndarray]:
     """The rows of each label, labels in increasing order and rows in theirs."""
-    missing = np.array([label is None or label != label for label in labels]) if labels.dtype.kind in "fO" else np.array([])
+    missing = np.zeros(len(labels), dtype=bool)
+    if labels.dtype.kind == "f":
+        missing = np.isnan(labels)
+    elif labels.dtype.kind == "O":
+        missing = np.array([label is None or label != label for label in labels])
     if missing.any():
         raise DataError(f"Sample {int(np.argmax(missing))} belongs to no group (it is missing); name one, or drop the sample.")
     try:

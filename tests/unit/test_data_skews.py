@@ -11,6 +11,7 @@ from scipy.stats import kstest
 from fedmm.errors import DataError, SpecError
 from fedmm.federation import Samples
 from problems.data import IID, FeatureShift, KMeans, Quantity, Shards, federation
+from problems.data.shares import rounded
 
 
 def draw(rule, samples, seed=0):
@@ -107,11 +108,17 @@ def test_large_alpha_gives_equal_sizes():
 
 def test_quantity_leaves_the_labels_alone():
     """The largest client's labels are those of a sample without replacement: each count within 5 standard deviations."""
-    samples = samples_of(20_000, 4)
+    samples = Samples(np.zeros((20_000, 1)), np.repeat(np.arange(4.0), [2000, 8000, 4000, 6000]))
     rows = max(draw(Quantity(0.5), samples), key=len)
-    p = np.bincount(samples.y.astype(int)) / 20_000
+    p = np.array([0.1, 0.4, 0.2, 0.3])
     counts = np.bincount(samples.y[rows].astype(int), minlength=4)
     assert (np.abs(counts - len(rows) * p) < 5 * np.sqrt(len(rows) * p * (1 - p))).all()
+
+
+def test_fractions_are_rounded_as_they_add_up():
+    assert rounded([0.26, 0.26, 0.48], 10).tolist() == [3, 2, 5]
+    assert rounded([1.0], 7).tolist() == [7]
+    assert rounded([0.0, 1.0, 0.0], 7).tolist() == [0, 7, 0]
 
 
 def test_quantity_refuses():
@@ -129,7 +136,7 @@ def test_quantity_refuses():
 def test_feature_shift_sorts_along_the_leading_principal_direction(kind):
     """Against NumPy's singular vectors: clients are intervals of the projection, whatever its sign."""
     generator = np.random.default_rng(2)
-    X = generator.standard_normal((200, 6)) * [1, 1, 5, 1, 2, 1] + 3.0
+    X = generator.standard_normal((200, 6)) * [1, 1, 5, 1, 2, 1] + (1e9 if kind == "dense" else 3.0)
     given = GIVEN[kind](X)
     split = draw(FeatureShift(0.0, 7), Samples(given))
     score = (X - X.mean(axis=0)) @ np.linalg.svd(X - X.mean(axis=0))[2][0]
@@ -187,6 +194,7 @@ def test_k_means_is_a_local_optimum_and_depends_on_the_seed():
     """Every sample is nearest to the mean of its own client (scikit-learn stops at a relative tolerance of 1e-4)."""
     samples = samples_of(400, 2)
     split = draw(KMeans(6), samples)
+    assert [int(rows[0]) for rows in split] == sorted(int(rows[0]) for rows in split)
     means = np.stack([samples.X[rows].mean(axis=0) for rows in split])
     distance = ((samples.X[:, None, :] - means) ** 2).sum(axis=2)
     own = np.concatenate([distance[rows, i] for i, rows in enumerate(split)])
