@@ -50,7 +50,7 @@ class Flat:
             p.ndim == 4 and p.is_contiguous(memory_format=torch.channels_last) and not p.is_contiguous() for p in self.parameters
         ]
         self.images_last = any(self.channels_last)
-        self.initial = torch.cat([p.detach().reshape(-1) for p in self.parameters])
+        self.initial = torch.cat([torch.empty(0), *(p.detach().reshape(-1) for p in self.parameters)])
         self._placed = self.initial
 
     def gradient(self, theta: Tensor, X: Tensor, y: Tensor) -> Tensor:
@@ -67,7 +67,8 @@ class Flat:
         import torch
 
         self._load(theta)
-        self.module.train()
+        if not self.module.training:  # walking a module costs more than some layers
+            self.module.train()
         loss = self.loss(self.module(self._shaped(X)), y)
         found = torch.autograd.grad(loss, self.parameters, allow_unused=True, materialize_grads=True)
         return torch.cat([part.reshape(-1) for part in found])
@@ -108,7 +109,8 @@ class Flat:
 
     def _outputs(self, theta: Tensor, X: Tensor) -> Tensor:
         self._load(theta)
-        self.module.eval()
+        if self.module.training:
+            self.module.eval()
         return self.module(self._shaped(X))
 
     def _load(self, theta: Tensor) -> None:
