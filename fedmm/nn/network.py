@@ -22,6 +22,7 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from importlib.util import find_spec
 from math import isqrt, prod
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
@@ -298,8 +299,11 @@ class Network(Problem):
         DataError
             If a client's data are not dense `Samples`, or y does not hold classes.
         SpecError
-            If the module does not take these samples, draws random numbers, or `oracles` need a rho that is not given.
+            If torch is missing, the module does not take these samples or draws random numbers, or `oracles` need a rho that is
+            not given.
         """
+        if find_spec("torch") is None:
+            raise SpecError("network needs torch, which is not installed; run pip install 'fedmm[torch]'.")
         if HasSurrogate in oracles:
             self._step()
         from fedmm.nn.settle import check_module, classes_of, width_of

@@ -142,6 +142,12 @@ class range_like:
         return self.clients[i]
 
 
+def test_without_torch_a_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fedmm.nn.network.find_spec", lambda name: None)
+    with pytest.raises(SpecError, match=r"pip install 'fedmm\[torch\]'"):
+        solve(Network(), digits(), FedSGD(step=0.1), rounds=1)
+
+
 def test_there_is_a_surrogate_only_with_rho() -> None:
     assert Network().oracles == (HasGradient,)
     assert Network(rho=0.1).oracles == (HasGradient, HasSurrogate)
