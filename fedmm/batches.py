@@ -12,9 +12,11 @@ piece of a shuffled pass; pieces of one pass are disjoint, hence not independent
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
-from fedmm.arrays import Array, as_like, is_sparse, namespace, put_last
+from fedmm.arrays import Array, as_like, is_sparse, is_torch, namespace, put_last
 from fedmm.federation import Samples
 from fedmm.keys import Key, draw
 from fedmm.types import Batch
@@ -43,9 +45,13 @@ def rows(batch: Batch, n: int) -> np.ndarray:
     if part is not None and not 0 <= part * size < n:
         raise ValueError(f"Expected a piece from 0 to {-(-n // size) - 1} of a pass over {n} samples, got {part}.")
 
+    if part is not None:
+        cut = slice(part * size, (part + 1) * size)
+        if isinstance(batch.key, Key):
+            return np.sort(_shuffled(batch.key, n)[cut])
+        return np.stack([np.sort(_shuffled(key, n)[cut]) for key in batch.key])
+
     def sample(generator: np.random.Generator) -> np.ndarray:
-        if part is not None:
-            return np.sort(generator.permutation(n)[part * size : (part + 1) * size])
         return np.sort(generator.choice(n, size, replace=False, shuffle=False))  # sorted: read the data forwards
 
     if size == n:
@@ -91,12 +97,20 @@ def renewed(known: Array, H: Array, drawn: np.ndarray) -> Array:
     return xp.where(as_like(mask, H)[..., None], placed, known)
 
 
+@lru_cache(maxsize=256)
+def _shuffled(key: Key, n: int) -> np.ndarray:
+    """The numbers below n in the order of one pass; remembered, for every piece asks again."""
+    return key.generator().permutation(n)
+
+
 def _pick(x: Array, index: np.ndarray, lead: int) -> Array:
     """Rows `index` of `x`, whose sample axis is number `lead` (0 or 1); row by row where both have a leading axis."""
     if type(x) is np.ndarray:
         if lead and index.ndim > 1:
             return x[np.arange(len(index))[:, None], index]
         return x[:, index] if lead else x[index]
+    if is_torch(x) and not lead and index.ndim == 1:
+        return x.index_select(0, as_like(index, x))
     xp = namespace(x)
     if lead and index.ndim == 1:
         return xp.take(x, as_like(index, x), axis=1)

@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 
 from fedmm.aggregators.base import Aggregator, Combined
 from fedmm.algorithm import Algorithm
+from fedmm.buffers import Buffers, Carried, average, mix
 from fedmm.channels.base import Channel
 from fedmm.channels.identity import Identity
 from fedmm.executors.base import Fleet
 from fedmm.participation.base import Participation
 from fedmm.problem import Problem
-from fedmm.program import transmit
+from fedmm.program import exact_bits, transmit
 from fedmm.types import Cohort, Failure
 
 __all__ = ["ClientFailure", "Exchange", "exchange"]
@@ -28,6 +29,7 @@ class Exchange(NamedTuple):
     merged: tuple[int, ...]
     bits_up: int
     bits_down: int
+    buffers: Buffers | None
 
 
 def exchange(
@@ -41,8 +43,11 @@ def exchange(
     cohort: Cohort,
     *,
     exact: bool = False,
+    buffers: Buffers | None = None,
 ) -> Exchange:
     """Carry out one exchange with this cohort; `exact` bypasses both channels (an opening).
+
+    `buffers` go down beside the model and come back averaged over those who reply, always exactly.
 
     The clients' new memories are not yet committed: the caller looks at the new server state first, then calls
     ``fleet.commit(merged)``.
@@ -57,12 +62,16 @@ def exchange(
     model = algorithm.receive(problem, delivered)
     total, replied, bits_up, called = None, [], 0, len(cohort.tickets)
     failures: list[Failure] = []
-    for reply in fleet.call(model, cohort, exact):
+    mixture = None
+    carried = model if buffers is None else Carried(model, buffers)
+    for reply in fleet.call(carried, cohort, exact):
         if isinstance(reply, Failure):
             failures.append(reply)
             continue
-        ticket = reply.ticket
-        weighed = aggregator.weigh(reply.sent, ticket, cohort)
+        ticket, sent = reply.ticket, reply.sent
+        if buffers is not None:
+            mixture, sent = mix(mixture, sent.buffers, ticket), sent.value
+        weighed = aggregator.weigh(sent, ticket, cohort)
         total = weighed if total is None else aggregator.merge(total, weighed)
         if isinstance(ticket.client, tuple):
             replied.extend(ticket.client)
@@ -77,4 +86,7 @@ def exchange(
     nobody = total is None
     combined = Combined(algorithm.nothing(problem, server), ()) if nobody else aggregator.finish(total, cohort, replied)
     server = algorithm.server(problem, server, model, combined.value, cohort)
-    return Exchange(server, combined.merged, bits_up, bits_down * called)
+    if buffers is not None:
+        bits_down += exact_bits(buffers)
+        buffers = buffers if mixture is None else average(mixture)
+    return Exchange(server, combined.merged, bits_up, bits_down * called, buffers)

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from fedmm.arrays import Array, namespace
+from fedmm.buffers import Buffers, Session
 from fedmm.federation import Federation
 from fedmm.types import ORACLES, Facts
 
@@ -53,6 +54,18 @@ class Problem(ABC):
         The projection where that is cheap. Parameters that leave a constrained, convex :math:`\Theta` come back through it.
         """
         return theta
+
+    def buffers(self, federation: Federation) -> Buffers | None:
+        """What a model keeps beside theta before round 0 (statistics of batch normalisation); None if it keeps nothing."""
+        return None
+
+    def bind(self, buffers: Buffers) -> Problem:
+        """This problem with its oracles evaluated at these buffers, which nothing changes; only where `buffers` gives some."""
+        raise NotImplementedError(f"{self.name} keeps no buffers.")
+
+    def session(self, buffers: Buffers, clients: int | None) -> Session:
+        """This problem for one turn that begins with these buffers: of one client (None), or of a block of so many."""
+        raise NotImplementedError(f"{self.name} keeps no buffers.")
 
     def cold(self, data: Any) -> Any:
         """What `statistic` keeps for a client (its `warm`) before the first call; None if it keeps nothing."""

@@ -9,13 +9,14 @@ import numpy as np
 
 from fedmm.algorithm import Algorithm
 from fedmm.arrays import is_namedtuple, leaves
+from fedmm.buffers import Carried
 from fedmm.channels.base import Channel
 from fedmm.channels.identity import Identity, value_width
 from fedmm.keys import Keys, fold
 from fedmm.problem import Problem
 from fedmm.types import Ticket
 
-__all__ = ["Program", "transmit"]
+__all__ = ["Program", "exact_bits", "transmit"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,19 +41,34 @@ class Program:
         data, memory
             The client's; a block's with a leading axis.
         model
-            What `Algorithm.receive` made of the broadcast.
+            What `Algorithm.receive` made of the broadcast; `Carried` with buffers where the problem has some, and so is then
+            what the server receives.
         ticket : Ticket
             The invitation.
         exact : bool
             Bypass the channel (an opening).
         """
-        algorithm = self.algorithm
-        upload, kept = algorithm.local(self.problem, data, model, memory, ticket)
+        algorithm, problem, session = self.algorithm, self.problem, None
+        if type(model) is Carried:
+            clients = len(ticket.client) if isinstance(ticket.client, tuple) else None
+            session = problem.session(model.buffers, clients)
+            problem, model = session.problem, model.value
+        upload, kept = algorithm.local(problem, data, model, memory, ticket)
         if exact or type(self.channel) is Identity:
             sent, bits = upload, exact_bits(upload)
         else:
             sent, bits = transmit(upload, self.channel, algorithm.compresses, fold(ticket.key, "channel"))
-        return sent, bits, algorithm.remember(memory, model, kept, sent, ticket)
+        memory = algorithm.remember(memory, model, kept, sent, ticket)
+        if session is not None:
+            sent = Carried(sent, session.read())
+            bits += exact_bits(sent.buffers)
+        return sent, bits, memory
+
+    def first_memory(self, data: Any, model: Any) -> Any:
+        """What a client keeps before its first turn."""
+        if type(model) is Carried:
+            return self.algorithm.first_memory(self.problem.bind(model.buffers), data, model.value)
+        return self.algorithm.first_memory(self.problem, data, model)
 
 
 def exact_bits(x: Any) -> int:

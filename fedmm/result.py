@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fedmm.arrays import Array
+from fedmm.buffers import Buffers
 from fedmm.errors import FedmmError
 from fedmm.federation import Federation
 from fedmm.metrics import Metric, Objective
@@ -80,6 +81,8 @@ class Result:
         Where clients ran; None for the default. It decides how sums are rounded.
     metrics : tuple of Metric
         What was measured: a recipe repeats the same columns.
+    buffers : Buffers or None
+        What the model keeps beside theta (statistics of batch normalisation); `problem` looks at them. None where there are none.
     """
 
     theta: Array
@@ -96,6 +99,7 @@ class Result:
     data_digest: str = ""
     executor: Executor | None = None
     metrics: tuple[Metric, ...] = (Objective(),)
+    buffers: Buffers | None = None
 
     @property
     def digest(self) -> str:

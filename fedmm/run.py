@@ -19,6 +19,7 @@ from fedmm.keys import Key
 from fedmm.metrics import Metric, Snapshot
 from fedmm.participation.full import Full
 from fedmm.parts import Parts
+from fedmm.problem import Problem
 from fedmm.program import Program
 from fedmm.result import Result, Status
 from fedmm.stopping import StopRule
@@ -54,9 +55,10 @@ class Run:
         self.sampling: Any = parts.participation.start(len(self.federation))
         if resume is None:
             self.server = self.algorithm.init(self.problem, composition.theta0)
+            self.buffers = self.problem.buffers(self.federation)
             self.rows: list[dict[str, float]] = []
         else:
-            self.server = resume.server
+            self.server, self.buffers = resume.server, resume.buffers
             self.fleet.restore(resume.memories)
             opened = not self.algorithm.opening(self.server)  # otherwise round 0 was never done: it is done now
             self.rows = _as_if_unbroken(resume) if opened else []
@@ -137,20 +139,21 @@ class Run:
                 self.server,
                 cohort,
                 exact=exact,
+                buffers=self.buffers,
             )
             theta = self.algorithm.solution(self.problem, done.server)
         except ClientFailure as failure:
             return Status("failed", f"{failure} {keeps}")
         except (ArithmeticError, np.linalg.LinAlgError) as error:
             return Status("failed", f"The server failed in round {t}: {str(error).rstrip('.')}. {keeps}")
-        if not (all_finite(done.server) and all_finite(theta)):
+        if not (all_finite(done.server) and all_finite(theta) and all_finite(done.buffers)):
             return Status(
                 "diverged",
                 f"Round {t} gave values that are not finite. {keeps} {REMEDY}",
             )
         self.fleet.commit(done.merged)
         self.sampling = parts.participation.observe(self.sampling, done.merged)
-        self.server, self.theta = done.server, theta
+        self.server, self.theta, self.buffers = done.server, theta, done.buffers
         row["seconds"] += time.perf_counter() - begin
         row["exchanges"] += 1
         row["bits_up"] += done.bits_up
@@ -167,7 +170,7 @@ class Run:
         """Fill the columns of the metrics that are due; where the run ends, of all that are missing."""
         snapshot = Snapshot(
             int(row["round"]),
-            self.problem,
+            self._evaluated(),
             self.algorithm,
             self.federation.weights,
             self.fleet,
@@ -183,13 +186,17 @@ class Run:
                 row.update(metric.measure(snapshot))
         return snapshot
 
+    def _evaluated(self) -> Problem:
+        """The problem at the buffers of the server."""
+        return self.problem if self.buffers is None else self.problem.bind(self.buffers)
+
     def _result(self, status: Status) -> Result:
         return Result(
             theta=self.theta,
             status=status,
             trace=Trace(self.rows),
             parts=self.parts,
-            problem=self.problem,
+            problem=self._evaluated(),
             federation=self.federation,
             server=self.server,
             memories=self.fleet.memories(),
@@ -197,6 +204,7 @@ class Run:
             sampling=self.sampling,
             executor=self.executor,
             metrics=self.metrics,
+            buffers=self.buffers,
         )
 
 

@@ -177,13 +177,14 @@ def load(folder: str | Path, federation: Federation | None = None) -> Result:
     warn_of_differences(recipe.environment)
     arrays_of = recipe.arrays if federation is None else library_of(next(leaf for _, leaf in leaves(federation[0])))
     place = placer({key: value for key, value in arrays_of.items() if key != "dtype"})  # a state keeps its dtypes
-    server, memories, sampling = _state(notes, arrays, place)
+    server, memories, sampling, buffers = _state(notes, arrays, place)
+    problem = build("problem", with_arrays(notes["problem"], "settled", {k: place(x) for k, x in arrays.items()}))
     return Result(
         theta=place(_read_tensors(folder / "theta.safetensors")[0]["theta"]),
         status=Status(**notes["status"]),
         trace=Trace.from_csv(folder / "trace.csv"),
         parts=recipe.parts,
-        problem=build("problem", with_arrays(notes["problem"], "settled", {k: place(x) for k, x in arrays.items()})),
+        problem=problem if buffers is None else problem.bind(buffers),
         federation=federation,
         server=server,
         memories=memories,
@@ -193,6 +194,7 @@ def load(folder: str | Path, federation: Federation | None = None) -> Result:
         data_digest=digest,
         executor=recipe.executor,
         metrics=recipe.metrics,
+        buffers=buffers,
     )
 
 
@@ -262,6 +264,7 @@ def _write(result: Result, recipe: Recipe, folder: Path) -> None:
     notes = {
         "server": flatten(result.server, "server", table),
         "sampling": flatten(result.sampling, "sampling", table),
+        "buffers": flatten(result.buffers, "buffers", table),
         "memories": [[json.loads(structure), clients] for structure, clients in shapes.items()],
         "problem": describe(result.problem),
         "status": {"code": result.status.code, "message": result.status.message},
@@ -363,14 +366,15 @@ def _read_tensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 def _state(
     notes: Mapping[str, Any], arrays: Mapping[str, np.ndarray], place: Callable[[np.ndarray], Array]
-) -> tuple[Any, dict[int, Any], Any]:
+) -> tuple[Any, dict[int, Any], Any, Any]:
     memories = {
         client: unflatten(structure, f"memory.{client}", arrays, place)
         for structure, clients in notes["memories"]
         for client in clients
     }
     server, sampling = (unflatten(notes[name], name, arrays, place) for name in ("server", "sampling"))
-    return server, dict(sorted(memories.items())), sampling
+    buffers = unflatten(notes.get("buffers"), "buffers", arrays, place)
+    return server, dict(sorted(memories.items())), sampling, buffers
 
 
 def _rebuilt(recipe: Recipe, digest: str) -> Federation | None:

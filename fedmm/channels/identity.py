@@ -25,7 +25,8 @@ def value_width(x: Array) -> int:
     """The number of bits of one value of `x`: 64 for float64, 32 for float32."""
     if type(x) is np.ndarray:
         return 8 * x.dtype.itemsize
-    return int(namespace(x).finfo(x.dtype).bits)
+    xp = namespace(x)
+    return int((xp.iinfo if xp.isdtype(x.dtype, "integral") else xp.finfo)(x.dtype).bits)
 
 
 @dataclass(frozen=True)

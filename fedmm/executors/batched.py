@@ -138,7 +138,7 @@ class BatchedFleet(Fleet):
 
     def _row(self, client: int, data: Any, model: Any) -> Any:
         if client not in self._memory:
-            return self.program.algorithm.first_memory(self.program.problem, data, model)
+            return self.program.first_memory(data, model)
         memory, row = self._memory[client]
         return memory if row is None else map_leaves(lambda x: x[row, ...], memory)
 

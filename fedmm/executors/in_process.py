@@ -32,7 +32,7 @@ class InProcessFleet(Fleet):
             kept = memory.get(client)
             try:
                 if kept is None:
-                    kept = program.algorithm.first_memory(program.problem, data, model)
+                    kept = program.first_memory(data, model)
                 sent, bits, kept = turn(data, model, kept, ticket, exact)
             except CLIENT_ERRORS as error:
                 yield Failure(ticket, f"{type(error).__name__}: {error}")

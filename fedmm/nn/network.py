@@ -22,20 +22,22 @@ import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from importlib.util import find_spec
 from math import isqrt, prod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from fedmm.arguments import check_fields
 from fedmm.arrays import Array, as_like, is_torch, namespace, norm2, to_numpy
 from fedmm.batches import take
+from fedmm.buffers import Buffers, Session
 from fedmm.checks import check_array, numeric
 from fedmm.errors import DataError, SpecError
 from fedmm.federation import Federation, Samples
 from fedmm.keys import Key
 from fedmm.nn.architectures import ARCHITECTURES, IMAGES, named
-from fedmm.nn.flat import Flat
+from fedmm.nn.flat import Flat, State
 from fedmm.nn.losses import CROSS_ENTROPY, LOSSES
 from fedmm.problem import Problem
 from fedmm.types import ORACLES, Batch, Facts, HasSurrogate
@@ -45,6 +47,13 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 __all__ = ["Network"]
+
+
+class Bound(NamedTuple):
+    """The buffers a network looks at: those its values are taken at, or one for each client of a turn, updated by gradients."""
+
+    at: State | None = None
+    turn: list[State] | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,7 @@ class Network(Problem):
     init: int = 0
 
     name: ClassVar[str] = "network"
+    _bound: ClassVar[Bound] = Bound()
     demo: ClassVar[Mapping[str, Any]] = {
         "data": "digits:labels=digit",
         "partition": "dirichlet:0.3",
@@ -119,8 +129,8 @@ class Network(Problem):
             raise SpecError(f"Expected network.loss as a name or a function, got {self.loss!r}.")
 
     def __getstate__(self) -> dict[str, Any]:
-        """The fields alone: what was built from them is built again."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """The fields and the buffers it is bound to: what was built from the fields is built again."""
+        return {field.name: getattr(self, field.name) for field in fields(self)} | {"_bound": self._bound}
 
     @property
     def oracles(self) -> tuple[type, ...]:
@@ -153,13 +163,16 @@ class Network(Problem):
 
     def value(self, data: Samples, theta: Array) -> Array:
         r""":math:`f_i(\theta)` in evaluation mode, shape (...)."""
-        values = self._flat.value(*(_tensor(x) for x in (theta, data.X, data.y)))
+        values = self._flat.value(_tensor(theta), _tensor(data.X), _tensor(data.y), self._bound.at)
         return _like(values, theta) + (0.5 * self.ridge) * norm2(theta)
 
     def gradient(self, data: Samples, theta: Array, batch: Batch | None = None) -> Array:
         r""":math:`\nabla f_i(\theta)`, shape (..., d), by automatic differentiation; of the batch if given."""
         X, y = data if batch is None else take(data, batch)
-        found = _like(self._flat.gradient(_tensor(theta), _tensor(X), _tensor(y)), theta)
+        at, turn = self._bound
+        if turn is None and at is not None:  # bound buffers stay as they are
+            turn = [_copied(at) for _ in range(max(theta.shape[0] if theta.ndim > 1 else 1, X.shape[0] if X.ndim > 2 else 1))]
+        found = _like(self._flat.gradient(_tensor(theta), _tensor(X), _tensor(y), turn), theta)
         return found + self.ridge * theta if self.ridge else found
 
     def statistic(self, data: Samples, theta: Array, batch: Batch | None = None, warm: Any = None) -> tuple[Array, Any]:
@@ -205,6 +218,37 @@ class Network(Problem):
         """The module's initial parameters, drawn at the address `init`, shape (d,)."""
         return as_like(self._flat.initial.double().cpu().numpy(), federation[0].X)
 
+    def buffers(self, federation: Federation) -> Buffers | None:
+        """The module's buffers as it was built: those of floating numbers are averaged, whole numbers copied."""
+        flat = self._flat
+        if not flat.has_state:
+            return None
+        averaged, copied = flat.initial_state
+        return Buffers(*(as_like(x.cpu().numpy(), federation[0].X) for x in (averaged.double(), copied)))
+
+    def bind(self, buffers: Buffers) -> Network:
+        """The network in evaluation mode at these buffers; gradients work on copies of them."""
+        return self._with(Bound(at=(_tensor(buffers.averaged), _tensor(buffers.copied))))
+
+    def session(self, buffers: Buffers, clients: int | None) -> Session:
+        """The network for one turn: every gradient updates the buffers of its client."""
+        at = _tensor(buffers.averaged), _tensor(buffers.copied)
+        turn = [_copied(at) for _ in range(clients or 1)]
+
+        def read() -> Buffers:
+            parts = [_like(part, buffers.averaged) for part in (stack(parts) for parts in zip(*turn, strict=True))]
+            return Buffers(*(part if clients else part[0, ...] for part in parts))
+
+        from torch import stack
+
+        return Session(self._with(Bound(at, turn)), read)
+
+    def _with(self, bound: Bound) -> Network:
+        """This network, sharing what it has built, with other buffers."""
+        other = copy.copy(self)
+        vars(other).update(_flat=self._flat, _bound=bound)
+        return other
+
     def module(self, theta: Array) -> Module:
         """A new ``torch.nn.Module`` with the parameters `theta` (d,), in theta's dtype and on its device, in evaluation mode.
 
@@ -214,8 +258,9 @@ class Network(Problem):
             If theta is not the vector of this network's parameters.
         """
         self._check_theta(theta, leading=False)
-        flat = copy.deepcopy(self._flat)
-        flat.outputs(_tensor(theta).clone(), _tensor(theta).new_zeros((1, prod(flat.input_shape))))
+        flat, at = copy.deepcopy(self._flat), self._bound.at
+        state = None if at is None else _copied(at)
+        flat.outputs(_tensor(theta).clone(), _tensor(theta).new_zeros((1, prod(flat.input_shape))), state)
         return flat.module.requires_grad_(True)
 
     def predict(self, theta: Array, X: Array) -> Array:
@@ -235,7 +280,7 @@ class Network(Problem):
             raise DataError(
                 f"network expects X with one sample of {prod(self._flat.input_shape)} numbers a row, got {tuple(X.shape)}."
             )
-        outputs = self._flat.outputs(_tensor(theta), _tensor(X))
+        outputs = self._flat.outputs(_tensor(theta), _tensor(X), self._bound.at)
         if self.loss == CROSS_ENTROPY:
             return _like(outputs.argmax(-1).to(outputs.dtype), theta)
         return _like(outputs[..., 0] if outputs.shape[-1] == 1 else outputs, theta)
@@ -254,8 +299,11 @@ class Network(Problem):
         DataError
             If a client's data are not dense `Samples`, or y does not hold classes.
         SpecError
-            If the module does not take these samples, draws random numbers, or `oracles` need a rho that is not given.
+            If torch is missing, the module does not take these samples or draws random numbers, or `oracles` need a rho that is
+            not given.
         """
+        if find_spec("torch") is None:
+            raise SpecError("network needs torch, which is not installed; run pip install 'fedmm[torch]'.")
         if HasSurrogate in oracles:
             self._step()
         from fedmm.nn.settle import check_module, classes_of, width_of
@@ -315,6 +363,10 @@ def _tensor(x: Array) -> Tensor:
         return x
     plain = to_numpy(x)
     return torch.from_numpy(plain if plain.flags.writeable else plain.copy())
+
+
+def _copied(state: State) -> State:
+    return state[0].clone(), state[1].clone()
 
 
 def _like(x: Tensor, like: Array) -> Array:

@@ -14,6 +14,7 @@ from fedmm.nn import Network
 from fedmm.types import Batch
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
+torch.set_num_threads(1)  # for so small networks a second thread only waits
 
 ROUNDS, STEP, BATCH, CLIENTS = 3, 0.3, 4, 3
 SIZES = (11, 8, 13)

@@ -14,7 +14,8 @@ from fedmm.nn import CATALOG, Network, mlp, resnet18_gn
 from fedmm.testing.cases import Case
 from fedmm.testing.problems import LAWS
 
-pytest.importorskip("torch", reason="torch is not installed")
+torch = pytest.importorskip("torch", reason="torch is not installed")
+torch.set_num_threads(1)  # for so small networks a second thread only waits
 
 UNCERTIFIED = {"majorises", "descends"}
 """What needs rho <= 1/L."""
