@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedmm.arrays import Array, as_like, cholesky_solve, data_matmul, data_tmatmul, namespace, to_numpy
+from fedmm.arrays import Array, all_finite, as_like, cholesky_solve, data_matmul, data_tmatmul, namespace, to_numpy
 from fedmm.errors import DataError
 from fedmm.penalty import Penalty
 from fedmm.symmetric import pack, packed_size, project_psd, unpack
@@ -92,6 +92,8 @@ def minimize(stat: Array, classes: int, ridge: float, g: Penalty, start: Array |
     """
     s1, s2 = _split(stat, classes)
     xp = namespace(stat)
+    if not all_finite(stat):
+        return _flat(s1) * float("nan")  # the run says that it diverged
     G, d = unpack(s2), s1.shape[-2]
     if g.shrinkage(1.0) is not None:  # g is zero or a ridge
         r = ridge + g.strong_convexity
