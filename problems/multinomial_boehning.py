@@ -36,7 +36,7 @@ from fedmm.symmetric import pack, packed_size, project_psd, unpack
 from problems.gram import gram
 from problems.inner import minimize_quadratic
 
-__all__ = ["bend", "centred", "gap", "lift", "minimize", "project", "statistic"]
+__all__ = ["bend", "centred", "gap", "lift", "minimize", "nil", "project", "statistic"]
 
 TINY = 1e-300
 """Stands for the largest eigenvalue of s2 = 0."""
@@ -137,6 +137,14 @@ def lift(theta: Array, classes: int, ridge: float, g: Penalty) -> Array:
     subgradient = xp.reshape(g.lift(theta, 1.0) - theta, A.shape)
     s2 = pack(as_like(0.5 * np.eye(A.shape[-2]), theta)) + 0.0 * theta[..., :1]
     return xp.concat([_flat(0.5 * C + ridge * A + subgradient), s2], axis=-1)
+
+
+def nil(theta: Array, classes: int) -> Array:
+    """The zero statistic, shape (..., q)."""
+    zero = namespace(theta).zeros_like(theta)
+    return namespace(theta).concat(
+        [zero, zero[..., :1] + as_like(np.zeros(packed_size(theta.shape[-1] // classes)), theta)], axis=-1
+    )
 
 
 def project(stat: Array, classes: int, g: Penalty) -> Array:
