@@ -11,7 +11,7 @@
 
 from fedmm.aggregators import Mean
 from fedmm.algorithms import MM, FedAvg, FedMM, FedPM, FedSGD, Naive, StochasticMM
-from fedmm.channels import Chain, Dither, Identity, Mask, RandK, TopK
+from fedmm.channels import Chain, Dither, Identity, Mask, Natural, RandK, TopK
 from fedmm.composition import Composition
 from fedmm.errors import CompositionError, DataError, FedmmError, ReproductionWarning, SpecError
 from fedmm.executors import Batched, InProcess
@@ -59,6 +59,7 @@ __all__ = [
     "Mask",
     "Mean",
     "Naive",
+    "Natural",
     "Objective",
     "Problem",
     "Promise",

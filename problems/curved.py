@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedmm.arrays import Array, as_like, cholesky_solve, namespace, to_numpy
+from fedmm.arrays import Array, all_finite, as_like, cholesky_solve, namespace, to_numpy
 from fedmm.errors import SpecError
 from fedmm.federation import Federation
 from fedmm.penalty import Penalty
@@ -51,6 +51,8 @@ def minimize(stat: Array, curvature: float, ridge: float, g: Penalty, start: Arr
         If T(s) is not unique; the message begins with `what`.
     """
     s1, s2 = split(stat)
+    if not all_finite(stat):
+        return s1 * float("nan")  # the run says that it diverged
     P = curvature * unpack(s2) + as_like(ridge * np.eye(s1.shape[-1]), s1)
     if g.shrinkage(1.0) is not None:  # g is zero or a ridge
         return cholesky_solve(P + as_like(g.strong_convexity * np.eye(s1.shape[-1]), s1), s1, what)

@@ -39,7 +39,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fedmm.arguments import check_fields
-from fedmm.arrays import Array, as_like, data_tmatmul, namespace, norm2
+from fedmm.arrays import Array, all_finite, as_like, data_tmatmul, namespace, norm2
 from fedmm.errors import DataError, SpecError
 from fedmm.federation import Federation, Samples
 from fedmm.keys import Key
@@ -229,6 +229,8 @@ class Dictionary(Problem):
         xp = namespace(stat)
         A = s1 + as_like(self.ridge * np.eye(self.components), stat)
         if self.ball:
+            if not all_finite(stat):
+                return _flat(s2) * float("nan")  # the run says that it diverged
             first = as_like(_first(s2.shape[-2], self.components), stat) if start is None else self.components_of(start)
             return _flat(atoms_in_ball(A, s2, first, self.tolerance))
         return _flat(xp.linalg.matrix_transpose(xp.linalg.solve(A, xp.linalg.matrix_transpose(s2))))

@@ -187,6 +187,12 @@ class Multinomial(Problem):
             return self._g.lift(theta, prox_gradient.settled(self.name, self.rho))
         return multinomial_boehning.lift(theta, self._K, self.ridge, self._g)
 
+    def nil(self, theta: Array) -> Array:
+        """The zero statistic, shape (..., q), also for a theta that `lift` refuses."""
+        if self.surrogate == "gradient":
+            return namespace(theta).zeros_like(theta)
+        return multinomial_boehning.nil(theta, self._K)
+
     def project(self, stat: Array) -> Array:
         """`stat`, or (s1, s2) on the S of `problems.multinomial_boehning`."""
         return stat if self.surrogate == "gradient" else multinomial_boehning.project(stat, self._K, self._g)

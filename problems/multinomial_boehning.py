@@ -29,14 +29,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedmm.arrays import Array, as_like, cholesky_solve, data_matmul, data_tmatmul, namespace, to_numpy
+from fedmm.arrays import Array, all_finite, as_like, cholesky_solve, data_matmul, data_tmatmul, namespace, to_numpy
 from fedmm.errors import DataError
 from fedmm.penalty import Penalty
 from fedmm.symmetric import pack, packed_size, project_psd, unpack
 from problems.gram import gram
 from problems.inner import minimize_quadratic
 
-__all__ = ["bend", "centred", "gap", "lift", "minimize", "project", "statistic"]
+__all__ = ["bend", "centred", "gap", "lift", "minimize", "nil", "project", "statistic"]
 
 TINY = 1e-300
 """Stands for the largest eigenvalue of s2 = 0."""
@@ -92,6 +92,8 @@ def minimize(stat: Array, classes: int, ridge: float, g: Penalty, start: Array |
     """
     s1, s2 = _split(stat, classes)
     xp = namespace(stat)
+    if not all_finite(stat):
+        return _flat(s1) * float("nan")  # the run says that it diverged
     G, d = unpack(s2), s1.shape[-2]
     if g.shrinkage(1.0) is not None:  # g is zero or a ridge
         r = ridge + g.strong_convexity
@@ -135,6 +137,14 @@ def lift(theta: Array, classes: int, ridge: float, g: Penalty) -> Array:
     subgradient = xp.reshape(g.lift(theta, 1.0) - theta, A.shape)
     s2 = pack(as_like(0.5 * np.eye(A.shape[-2]), theta)) + 0.0 * theta[..., :1]
     return xp.concat([_flat(0.5 * C + ridge * A + subgradient), s2], axis=-1)
+
+
+def nil(theta: Array, classes: int) -> Array:
+    """The zero statistic, shape (..., q)."""
+    zero = namespace(theta).zeros_like(theta)
+    return namespace(theta).concat(
+        [zero, zero[..., :1] + as_like(np.zeros(packed_size(theta.shape[-1] // classes)), theta)], axis=-1
+    )
 
 
 def project(stat: Array, classes: int, g: Penalty) -> Array:

@@ -5,6 +5,7 @@ from fedmm.channels.chain import Chain
 from fedmm.channels.dither import Dither
 from fedmm.channels.identity import Identity
 from fedmm.channels.mask import Mask
+from fedmm.channels.natural import Natural
 from fedmm.channels.packing import payload, unpack
 from fedmm.channels.rand_k import RandK
 from fedmm.channels.top_k import TopK
@@ -18,6 +19,7 @@ __all__ = [
     "Field",
     "Identity",
     "Mask",
+    "Natural",
     "RandK",
     "Selection",
     "TopK",
@@ -25,5 +27,5 @@ __all__ = [
     "unpack",
 ]
 
-CATALOG: tuple[type[Channel], ...] = (Identity, RandK, Mask, Dither, TopK, Chain)
+CATALOG: tuple[type[Channel], ...] = (Identity, RandK, Mask, Dither, Natural, TopK, Chain)
 """Every channel of the library; `fedmm list`, the command line and the laws read it."""

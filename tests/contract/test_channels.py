@@ -2,7 +2,7 @@
 
 import pytest
 
-from fedmm.channels import CATALOG, Chain, Channel, Dither, Identity, Mask, RandK, TopK
+from fedmm.channels import CATALOG, Chain, Channel, Dither, Identity, Mask, Natural, RandK, TopK
 from fedmm.testing.channels import check_channel
 
 INSTANCES: tuple[Channel, ...] = (
@@ -14,11 +14,13 @@ INSTANCES: tuple[Channel, ...] = (
     Dither(1),
     Dither(4),
     Dither(3, block=4),
+    Natural(),
     TopK(1),
     TopK(3),
     TopK(6),
     Chain((RandK(3),)),
     Chain((RandK(3), Dither(2))),
+    Chain((RandK(3), Natural())),
     Chain((RandK(4), RandK(2))),
     Chain((RandK(4), TopK(2))),
     Chain((TopK(4), Dither(2, block=3))),

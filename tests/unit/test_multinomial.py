@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 
+from fedmm import MM, solve
 from fedmm.errors import DataError, SpecError
 from fedmm.federation import Federation, Samples
 from fedmm.keys import Key
@@ -124,8 +125,13 @@ def test_a_strongly_convex_penalty_makes_up_for_the_ridge() -> None:
         Multinomial(3, l1=0.1, surrogate="boehning").minimize(s)
     with pytest.raises(ValueError, match="with K = 3, got length 10"):
         Multinomial(3, surrogate="boehning").minimize(np.ones(10))
+    problem = Multinomial(3, ridge=0.1, surrogate="boehning")
     with pytest.raises(DataError, match="moves among centred theta"):
-        Multinomial(3, ridge=0.1, surrogate="boehning").lift(np.ones(9))
+        problem.lift(np.ones(9))
+    np.testing.assert_array_equal(problem.nil(np.ones((2, 9))), np.zeros((2, 15)))
+    shifted = solve(problem, data, MM(), np.ones(9), rounds=3)  # MM lifts nothing: any start will do
+    centred = solve(problem, data, MM(), np.zeros(9), rounds=3)
+    np.testing.assert_allclose(shifted.theta, centred.theta, atol=1e-14)
 
 
 def test_facts() -> None:
