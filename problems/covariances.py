@@ -38,8 +38,9 @@ import numpy as np
 
 from fedmm.arrays import Array, namespace, norm2
 from problems.cones import project_rotated, project_shared
+from problems.mixtures import first_moments
 
-__all__ = ["FLOOR", "LOG_2PI", "ROOT2", "Covariance", "Diagonal", "Prior", "Spherical", "Unit", "first_moments", "means_of"]
+__all__ = ["FLOOR", "LOG_2PI", "ROOT2", "Covariance", "Diagonal", "Prior", "Spherical", "Unit", "means_of"]
 
 FLOOR = 1e-8
 """What `restrict` lifts variances and eigenvalues to."""
@@ -269,13 +270,6 @@ class Spherical:
     def restrict(self, cov: Array) -> Array:
         xp = namespace(cov)
         return xp.maximum(cov, xp.full_like(cov, FLOOR))
-
-
-def first_moments(X: Array, r: Array) -> tuple[Array, Array]:
-    """sum_j r_jk (..., K) and sum_j r_jk z_j (..., K, p)."""
-    xp = namespace(X)
-    s2 = xp.matrix_transpose(r) @ X
-    return xp.sum(r, axis=-2) + 0.0 * s2[..., 0], s2  # the zero lends X's leading axis
 
 
 def means_of(s1: Array, s2: Array, b: float) -> Array:

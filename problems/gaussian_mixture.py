@@ -246,7 +246,10 @@ class GaussianMixture(Problem):
         need = (self._kind.demand(m, cov, self._prior) + self.a) / xp.where(vacant, xp.ones_like(weights), weights)
         total = xp.max(xp.where(vacant, xp.zeros_like(need), need), axis=-1, keepdims=True) - K * self.a
         s1 = weights * (xp.clip(total, 1.0, None) + K * self.a) - self.a
-        return self._flat(self._kind.unfit(s1, m, cov, self._prior))
+        s = self._flat(self._kind.unfit(s1, m, cov, self._prior))
+        if bool(xp.any(vacant)) and bool(xp.any(xp.abs(self.project(s) - s) > 1e-9)):
+            raise ValueError("Expected weights > 0 in theta, or a mean of 0 where a weight is; no statistic maps to others.")
+        return s
 
     def project(self, stat: Array) -> Array:
         """The Euclidean projection onto S, component by component, shape (..., q)."""

@@ -21,6 +21,7 @@ __all__ = [
     "check_dense",
     "check_mixture",
     "expected",
+    "first_moments",
     "log_weights",
     "normalized",
     "on_simplex",
@@ -82,6 +83,13 @@ def expected(r: Array, joint: Array) -> Array:
     """sum_k r_k joint_k, (..., n), with 0 x (-inf) = 0."""
     xp = namespace(joint)
     return xp.sum(r * xp.where(r > 0, joint, xp.zeros_like(joint)), axis=-1)
+
+
+def first_moments(X: Array, r: Array) -> tuple[Array, Array]:
+    """sum_j r_jk (..., K) and sum_j r_jk z_j (..., K, p)."""
+    xp = namespace(X)
+    s2 = xp.matrix_transpose(r) @ X
+    return xp.sum(r, axis=-2) + 0.0 * s2[..., 0], s2  # the zero lends X's leading axis
 
 
 def normalized(name: str, s1: Array, a: float) -> Array:

@@ -15,7 +15,7 @@ from problems.data.quantity import Quantity
 from problems.data.shards import Shards
 from problems.data.synthetic import SyntheticDictionary, SyntheticQuadratic, TestBed
 from problems.data.synthetic_counts import SyntheticCounts
-from problems.data.synthetic_events import SyntheticSurvival
+from problems.data.synthetic_events import SyntheticCountMixture, SyntheticSurvival
 from problems.data.synthetic_logistic import SyntheticLogistic
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "LibSVM",
     "Quantity",
     "Shards",
+    "SyntheticCountMixture",
     "SyntheticCounts",
     "SyntheticDictionary",
     "SyntheticLogistic",
@@ -61,6 +62,7 @@ CATALOG: tuple[type[Source] | type[Partition], ...] = (
     LibSVM,
     Quantity,
     Shards,
+    SyntheticCountMixture,
     SyntheticCounts,
     SyntheticDictionary,
     SyntheticLogistic,

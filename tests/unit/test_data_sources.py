@@ -34,6 +34,7 @@ SAMPLES = {
     "image-colors": ((2000, 3), None),
 }
 GENERATORS = {
+    "synthetic-count-mixture": 10,
     "synthetic-counts": 10,
     "synthetic-dictionary": 10,
     "synthetic-logistic": 100,
