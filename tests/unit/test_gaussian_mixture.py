@@ -84,11 +84,12 @@ def test_the_prior_counts_as_samples(kind: Any) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_lower_bound_holds_where_components_shrink_onto_samples(kind: Any) -> None:
-    """Component 0 sits on one sample with the variance that W likes best; the bound is below, and not by very much."""
+    """Component 0 sits on the samples, with the variance that W likes best; what is lost are the unequal weights."""
     problem = GaussianMixture(2, kind, a=0.1, b=0.0, c=0.05, scale=0.5)
     federation = Federation([Samples(np.zeros((4, 2)))])
     bound = problem.facts(federation).lower_bound
     assert bound is not None
+    found = []
     for v in np.logspace(-6, 3, 200):
         spread = {"unit": [], "spherical": [v, 0.5], "diagonal": [v, v, 0.5, 0.5], "full": [v, 0, v, 0.5, 0, 0.5]}[kind]
         W = problem.objective(federation, np.r_[0.999, 0.001, np.zeros(4), spread])
