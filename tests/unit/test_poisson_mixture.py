@@ -10,7 +10,7 @@ import pytest
 from fedmm import Federation, FedMM, RandK, Samples, solve
 from fedmm.errors import DataError, SpecError
 from problems import PoissonMixture
-from problems.data import SyntheticCounts
+from problems.data import SyntheticCountMixture
 from problems.poisson_mixture import PoissonComponents
 
 MIXTURE = PoissonComponents(np.array([0.2, 0.5, 0.3]), np.array([[1.0, 5.0], [4.0, 2.0], [0.3, 0.7]]))
@@ -88,7 +88,7 @@ def test_lower_bound(prior: dict[str, float]) -> None:
 
 
 def test_compressed_statistics_are_projected_and_runs_go_on() -> None:
-    federation, problem = SyntheticCounts(samples=60).load(4, 0), PoissonMixture(scale=5.0)
+    federation, problem = SyntheticCountMixture(samples=60).load(4, 0), PoissonMixture(scale=5.0)
     result = solve(problem, federation, FedMM(step=0.2), rounds=100, channel=RandK(6), metrics=(), progress=False)
     assert result.status.code == "completed"
     assert problem.objective(federation, result.theta) < problem.objective(federation, problem.start(federation)) - 1.0
@@ -119,14 +119,14 @@ def test_bad_parameters() -> None:
 
 def test_synthetic_counts_follow_their_law() -> None:
     """With one component every client has the same rates; the mean of 40000 counts is within 7 standard deviations."""
-    made = SyntheticCounts(p=2, K=1, samples=10_000).load(4, 3)
+    made = SyntheticCountMixture(p=2, K=1, samples=10_000).load(4, 3)
     X = np.concatenate([data.X for data in made])
     rates = X.mean(axis=0)
     for data in made:
         assert np.abs(data.X.mean(axis=0) - rates).max() < 7 * np.sqrt(rates.max() / 10_000)
     assert np.abs(X.var(axis=0) / rates - 1).max() < 7 * np.sqrt((2 + 1 / rates.min()) / 40_000)
-    few = SyntheticCounts(concentration=0.1).load(20, 0)
+    few = SyntheticCountMixture(concentration=0.1).load(20, 0)
     assert np.mean([np.bincount(data.y.astype(int), minlength=3).max() / 100 for data in few]) > 0.7
     for bad in ({"K": 0}, {"rate": 0.0}, {"concentration": float("inf")}):
-        with pytest.raises(SpecError, match="synthetic-counts"):
-            SyntheticCounts(**bad)
+        with pytest.raises(SpecError, match="synthetic-count-mixture"):
+            SyntheticCountMixture(**bad)
