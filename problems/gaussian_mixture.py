@@ -47,7 +47,7 @@ from fedmm.symmetric import pack, unpack
 from fedmm.types import Batch, Facts
 from problems import mixtures
 from problems.batches import take
-from problems.checks import check_liftable, check_query
+from problems.checks import check_liftable, check_query, check_unlabelled
 from problems.covariances import LOG_2PI, Covariance, Diagonal, Prior, Spherical, Unit
 from problems.full_covariance import Full
 
@@ -136,7 +136,7 @@ class GaussianMixture(Problem):
         DataError
             If some client's data are not `Samples` with a dense 2-D X.
         """
-        mixtures.check_dense(self.name, federation)
+        check_unlabelled(self.name, federation, sparse=False)
         return self
 
     def start(self, federation: Federation) -> Array:

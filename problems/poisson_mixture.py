@@ -41,7 +41,7 @@ from fedmm.problem import Problem
 from fedmm.types import Batch, Facts
 from problems import mixtures
 from problems.batches import take
-from problems.checks import check_liftable, check_query
+from problems.checks import check_liftable, check_query, check_unlabelled
 
 __all__ = ["PoissonComponents", "PoissonMixture"]
 
@@ -121,7 +121,7 @@ class PoissonMixture(Problem):
         DataError
             If some client's data are not `Samples` with a dense 2-D X of whole numbers >= 0.
         """
-        mixtures.check_dense(self.name, federation)
+        check_unlabelled(self.name, federation, sparse=False)
         for i, data in federation.looked_at():
             X: Array = data.X
             xp = namespace(X)
