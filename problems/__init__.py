@@ -17,6 +17,7 @@ from problems.nmf import NMF
 from problems.pca import PCA
 from problems.penalties import L1, Box, ElasticNet, GroupLasso
 from problems.poisson import Poisson
+from problems.poisson_mixture import PoissonMixture
 from problems.probit import Probit
 from problems.quadratic import Quad, Quadratic
 from problems.robust import Robust
@@ -42,6 +43,7 @@ __all__ = [
     "Logistic",
     "Multinomial",
     "Poisson",
+    "PoissonMixture",
     "Probit",
     "Quad",
     "Quadratic",
@@ -62,6 +64,7 @@ CATALOG: tuple[type[Problem], ...] = (
     NMF,
     PCA,
     Poisson,
+    PoissonMixture,
     Probit,
     Quadratic,
     Robust,

@@ -12,7 +12,7 @@ parabolas: :math:`w=W/(1+\lambda)`, :math:`y=Y+\lambda t`, and :math:`c=(1+\lamb
 .. math:: G(t)=t-x-\sum_j\lambda_j(t)y_j(t)
 
 is increasing; its root, or 0 where G is positive on all of t > 0, is the projection's x. Both equations are solved by
-Newton's method within brackets, to rounding.
+Newton's method, within brackets, to rounding.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ def project_rotated(x: Array, w: Array, y: Array) -> tuple[Array, Array, Array]:
 def project_shared(x: Array, w: Array, y: Array) -> tuple[Array, Array, Array]:
     r"""The projection of (x (...), w (..., p), y (..., p)) onto :math:`\{2xy_j\ge w_j^2,\ x,y\ge0\}`."""
     xp = namespace(x)
-    inside = (x >= 0) & xp.all((y >= 0) & (2.0 * x[..., None] * y >= w * w), axis=-1)
+    slack = 1.0 - 32.0 * float(xp.finfo(x.dtype).eps)  # what was projected counts as inside
+    inside = (x >= 0) & xp.all((y >= 0) & (2.0 * x[..., None] * y >= slack * w * w), axis=-1)
     if bool(xp.all(inside)):
         return x, w, y
     size = xp.sqrt(x * x + norm2(w) + norm2(y))
@@ -60,8 +61,9 @@ def _onto_shared(x: Array, w: Array, y: Array) -> tuple[Array, Array, Array]:
         slope, rise = _derivative(t, x, w, y)
         low, high = xp.where(slope < 0, t, low), xp.where(slope < 0, high, t)
         newton, middle = t - slope / rise, xp.sqrt(low * high)
-        new = xp.where((newton > low) & (newton < high), newton, middle)
-        done = xp.abs(new - t) <= 2.0 * eps * t
+        sized = high <= 4.0 * low  # G is like -t^(-1/2) at 0: first find the size of t
+        new = xp.where(sized & (newton > low) & (newton < high), newton, middle)
+        done = (sized & (xp.abs(newton - t) <= 4.0 * eps * t)) | (high - low <= 4.0 * eps * low)
         t = xp.where(done, t, new)
         if bool(xp.all(done)):
             break

@@ -30,16 +30,17 @@ are as many coordinates in a statistic as in (pi, m, Sigma).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import log, pi
-from typing import Protocol
 
 import numpy as np
 
 from fedmm.arrays import Array, namespace, norm2
 from problems.cones import project_rotated, project_shared
+from problems.mixtures import first_moments
 
-__all__ = ["FLOOR", "LOG_2PI", "ROOT2", "Covariance", "Diagonal", "Prior", "Spherical", "Unit", "first_moments", "means_of"]
+__all__ = ["FLOOR", "LOG_2PI", "ROOT2", "Covariance", "Diagonal", "Prior", "Spherical", "Unit", "means_of"]
 
 FLOOR = 1e-8
 """What `restrict` lifts variances and eigenvalues to."""
@@ -57,29 +58,30 @@ class Prior:
     scale: float
 
 
-class Covariance(Protocol):
-    """What a kind of covariance offers; shapes as above."""
+class Covariance(ABC):
+    """What a kind of covariance offers; shapes as above. Subclasses have no state and are final."""
 
+    @abstractmethod
     def free(self, p: int) -> int:
         """f, the numbers that a component's covariance takes."""
-        ...
 
+    @abstractmethod
     def features(self, size: int) -> int:
         """p where a component has 1 + p + f = `size` coordinates; anything where there is no such p."""
-        ...
 
+    @abstractmethod
     def of_variance(self, p: int, variance: float) -> list[float]:
         """variance x I, f numbers."""
-        ...
 
+    @abstractmethod
     def log_density(self, X: Array, m: Array, cov: Array) -> Array:
         """log N(z; m_k, Sigma_k), (..., n, K)."""
-        ...
 
+    @abstractmethod
     def moments(self, X: Array, r: Array) -> Array:
         """The statistic, (..., K, 1 + p + f)."""
-        ...
 
+    @abstractmethod
     def fit(self, stat: Array, prior: Prior) -> tuple[Array, Array]:
         """(m, cov) of a statistic.
 
@@ -90,34 +92,33 @@ class Covariance(Protocol):
         numpy.linalg.LinAlgError
             If a component's covariance is not positive definite.
         """
-        ...
 
+    @abstractmethod
     def unfit(self, s1: Array, m: Array, cov: Array, prior: Prior) -> Array:
         """A statistic with this s1 (..., K) that `fit` maps to (m, cov)."""
-        ...
 
+    @abstractmethod
     def demand(self, m: Array, cov: Array, prior: Prior) -> Array:
         """An s1 (..., K) from which on `unfit` is in S."""
-        ...
 
+    @abstractmethod
     def penalty(self, m: Array, cov: Array, prior: Prior) -> Array:
         """sum_k g_k, (...); only where `inside`."""
-        ...
 
+    @abstractmethod
     def project(self, stat: Array) -> Array:
         """The Euclidean projection onto S, (..., K, 1 + p + f)."""
-        ...
 
+    @abstractmethod
     def inside(self, cov: Array) -> Array:
         """Whether all covariances are positive definite, (...)."""
-        ...
 
+    @abstractmethod
     def restrict(self, cov: Array) -> Array:
         """The projection onto the covariances with eigenvalues >= FLOOR, (..., K, f)."""
-        ...
 
 
-class Unit:
+class Unit(Covariance):
     """Sigma = I."""
 
     def free(self, p: int) -> int:
@@ -160,7 +161,7 @@ class Unit:
         return cov
 
 
-class Diagonal:
+class Diagonal(Covariance):
     """Sigma = diag(v)."""
 
     def free(self, p: int) -> int:
@@ -216,7 +217,7 @@ class Diagonal:
         return xp.maximum(cov, xp.full_like(cov, FLOOR))
 
 
-class Spherical:
+class Spherical(Covariance):
     """Sigma = v I."""
 
     def free(self, p: int) -> int:
@@ -269,13 +270,6 @@ class Spherical:
     def restrict(self, cov: Array) -> Array:
         xp = namespace(cov)
         return xp.maximum(cov, xp.full_like(cov, FLOOR))
-
-
-def first_moments(X: Array, r: Array) -> tuple[Array, Array]:
-    """sum_j r_jk (..., K) and sum_j r_jk z_j (..., K, p)."""
-    xp = namespace(X)
-    s2 = xp.matrix_transpose(r) @ X
-    return xp.sum(r, axis=-2) + 0.0 * s2[..., 0], s2  # the zero lends X's leading axis
 
 
 def means_of(s1: Array, s2: Array, b: float) -> Array:

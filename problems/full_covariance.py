@@ -15,13 +15,14 @@ import numpy as np
 
 from fedmm.arrays import Array, as_like, namespace, norm2
 from fedmm.symmetric import pack, packed_size, project_psd, unpack
-from problems.covariances import FLOOR, LOG_2PI, ROOT2, Prior, first_moments, means_of
+from problems.covariances import FLOOR, LOG_2PI, ROOT2, Covariance, Prior, means_of
 from problems.gram import weighted_gram
+from problems.mixtures import first_moments
 
 __all__ = ["Full"]
 
 
-class Full:
+class Full(Covariance):
     """Sigma any positive definite matrix; see `problems.covariances.Covariance`."""
 
     def free(self, p: int) -> int:

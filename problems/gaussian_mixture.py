@@ -47,7 +47,7 @@ from fedmm.symmetric import pack, unpack
 from fedmm.types import Batch, Facts
 from problems import mixtures
 from problems.batches import take
-from problems.checks import check_liftable, check_query
+from problems.checks import check_liftable, check_query, check_unlabelled
 from problems.covariances import LOG_2PI, Covariance, Diagonal, Prior, Spherical, Unit
 from problems.full_covariance import Full
 
@@ -136,7 +136,7 @@ class GaussianMixture(Problem):
         DataError
             If some client's data are not `Samples` with a dense 2-D X.
         """
-        mixtures.check_dense(self.name, federation)
+        check_unlabelled(self.name, federation, sparse=False)
         return self
 
     def start(self, federation: Federation) -> Array:
@@ -246,7 +246,10 @@ class GaussianMixture(Problem):
         need = (self._kind.demand(m, cov, self._prior) + self.a) / xp.where(vacant, xp.ones_like(weights), weights)
         total = xp.max(xp.where(vacant, xp.zeros_like(need), need), axis=-1, keepdims=True) - K * self.a
         s1 = weights * (xp.clip(total, 1.0, None) + K * self.a) - self.a
-        return self._flat(self._kind.unfit(s1, m, cov, self._prior))
+        s = self._flat(self._kind.unfit(s1, m, cov, self._prior))
+        if bool(xp.any(vacant)) and bool(xp.any(xp.abs(self.project(s) - s) > 1e-9)):
+            raise ValueError("Expected weights > 0 in theta, or a mean of 0 where a weight is; no statistic maps to others.")
+        return s
 
     def project(self, stat: Array) -> Array:
         """The Euclidean projection onto S, component by component, shape (..., q)."""

@@ -37,10 +37,9 @@ from fedmm.problem import Problem
 from fedmm.symmetric import order, pack, project_psd, unpack
 from fedmm.types import Batch, Facts
 from problems.batches import take
-from problems.checks import check_liftable
+from problems.checks import check_liftable, check_unlabelled
 from problems.covariances import FLOOR, LOG_2PI
 from problems.gram import mean_gram, weighted_gram
-from problems.mixtures import check_dense
 
 __all__ = ["GaussianPrecision"]
 
@@ -103,7 +102,7 @@ class GaussianPrecision(Problem):
         SpecError
             If c = 0 and the pooled samples do not span all directions, so that the likelihood has no maximum.
         """
-        check_dense(self.name, federation)
+        check_unlabelled(self.name, federation, sparse=False)
         if self.c == 0:
             p = federation[0].X.shape[-1]
             rank = int(np.linalg.matrix_rank(mean_gram(federation), hermitian=True))

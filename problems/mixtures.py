@@ -1,4 +1,4 @@
-r"""What mixtures share: weights on the simplex, responsibilities, and which data they take.
+r"""What mixtures share: weights on the simplex, and responsibilities.
 
 | argument | symbol |
 |---|---|
@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedmm.arrays import Array, as_like, is_sparse, namespace
-from fedmm.errors import DataError, SpecError
-from fedmm.federation import Federation, Samples
+from fedmm.arrays import Array, as_like, namespace
+from fedmm.errors import SpecError
+from problems.checks import check_constants
 
 __all__ = [
-    "check_dense",
     "check_mixture",
     "expected",
+    "first_moments",
     "log_weights",
     "normalized",
     "on_simplex",
@@ -40,26 +40,7 @@ def check_mixture(name: str, components: int, **constants: float) -> None:
     """
     if components < 1:
         raise SpecError(f"Expected {name}.components >= 1, got {components}.")
-    for field, value in constants.items():
-        if not 0 <= value < float("inf"):
-            raise SpecError(f"Expected {name}.{field} >= 0 and finite, got {value}.")
-
-
-def check_dense(name: str, federation: Federation) -> None:
-    """Refuse data that are not `Samples` with a dense 2-D X.
-
-    Raises
-    ------
-    DataError
-        Naming the client.
-    """
-    for i, data in federation.looked_at():
-        if not isinstance(data, Samples):
-            kind = type(data).__name__
-            raise DataError(f"{name} expects Samples(X) for client {i}, got {kind}; write Samples(array).")
-        if is_sparse(data.X) or data.X.ndim != 2:
-            what = "a sparse one" if is_sparse(data.X) else f"shape {tuple(data.X.shape)}"
-            raise DataError(f"{name} expects a dense X (n, p) for client {i}, got {what}; convert it.")
+    check_constants(name, None, **constants)
 
 
 def log_weights(weights: Array) -> Array:
@@ -82,6 +63,13 @@ def expected(r: Array, joint: Array) -> Array:
     """sum_k r_k joint_k, (..., n), with 0 x (-inf) = 0."""
     xp = namespace(joint)
     return xp.sum(r * xp.where(r > 0, joint, xp.zeros_like(joint)), axis=-1)
+
+
+def first_moments(X: Array, r: Array) -> tuple[Array, Array]:
+    """sum_j r_jk (..., K) and sum_j r_jk z_j (..., K, p)."""
+    xp = namespace(X)
+    s2 = xp.matrix_transpose(r) @ X
+    return xp.sum(r, axis=-2) + 0.0 * s2[..., 0], s2  # the zero lends X's leading axis
 
 
 def normalized(name: str, s1: Array, a: float) -> Array:

@@ -21,7 +21,7 @@ from problems.data.ratings import SyntheticRatings
 from problems.data.shards import Shards
 from problems.data.synthetic import SyntheticDictionary, SyntheticQuadratic, TestBed
 from problems.data.synthetic_counts import SyntheticCounts
-from problems.data.synthetic_events import SyntheticSurvival
+from problems.data.synthetic_events import SyntheticCountMixture, SyntheticSurvival
 from problems.data.synthetic_logistic import SyntheticLogistic
 from problems.data.table import Table
 from problems.data.text import SpeakerText
@@ -51,6 +51,7 @@ __all__ = [
     "Quantity",
     "Shards",
     "SpeakerText",
+    "SyntheticCountMixture",
     "SyntheticCounts",
     "SyntheticDictionary",
     "SyntheticLogistic",
@@ -76,8 +77,8 @@ CATALOG: tuple[type[Source] | type[Partition], ...] = (
     Dirichlet,
     FashionMNIST,
     FeatureShift,
-    Idx,
     IID,
+    Idx,
     ImageColors,
     KDDCup99,
     KMeans,
@@ -87,6 +88,7 @@ CATALOG: tuple[type[Source] | type[Partition], ...] = (
     Quantity,
     Shards,
     SpeakerText,
+    SyntheticCountMixture,
     SyntheticCounts,
     SyntheticDictionary,
     SyntheticLogistic,

@@ -10,9 +10,59 @@ import numpy as np
 from fedmm.arguments import check_fields
 from fedmm.errors import SpecError
 from fedmm.federation import Federation, Samples, Source
+from fedmm.keys import Key
 from problems.data.synthetic import client_key
 
-__all__ = ["SyntheticSurvival"]
+__all__ = ["SyntheticCountMixture", "SyntheticSurvival"]
+
+
+@dataclass(frozen=True)
+class SyntheticCountMixture(Source):
+    r"""Counts from a mixture of K Poisson laws, in proportions of each client's own; y is the component.
+
+    The rates are `rate` times standard exponential; client i's proportions are Dirichlet(concentration). Ten clients unless
+    said otherwise.
+
+    Parameters
+    ----------
+    p : int
+        Counts of a sample.
+    K : int
+        Components.
+    rate : float
+        The mean rate, > 0.
+    concentration : float
+        > 0; the smaller, the more clients differ.
+    samples : int
+        Samples of each client.
+    """
+
+    p: int = 5
+    K: int = 3
+    rate: float = 5.0
+    concentration: float = 0.5
+    samples: int = 100
+
+    name: ClassVar[str] = "synthetic-count-mixture"
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        for field in ("p", "K", "samples"):
+            if getattr(self, field) < 1:
+                raise SpecError(f"Expected {self.name}.{field} to be an integer >= 1, got {getattr(self, field)!r}.")
+        for field in ("rate", "concentration"):
+            if not 0 < getattr(self, field) < float("inf"):
+                raise SpecError(f"Expected {self.name}.{field} > 0 and finite, got {getattr(self, field)}.")
+
+    def load(self, clients: int | None, seed: int) -> Federation:
+        rates = self.rate * Key(seed, purpose=(self.name,)).generator().standard_exponential((self.K, self.p))
+        shares = []
+        for i in range(10 if clients is None else clients):
+            generator = client_key(self, seed, i).generator()
+            proportions = generator.dirichlet(np.full(self.K, self.concentration))
+            component = generator.choice(self.K, self.samples, p=proportions)
+            shares.append(Samples(generator.poisson(rates[component]).astype(float), component.astype(float)))
+        return Federation(shares, "samples")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Mixtures against scikit-learn's GaussianMixture, step by step from one start, and projections against CVXPY."""
+"""Mixtures step by step against scikit-learn and SciPy's probabilities, from one start; projections against CVXPY."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from fedmm import MM, Federation, FedMM, Samples, solve
-from problems import GaussianMixture
+from problems import GaussianMixture, PoissonMixture
 from problems.cones import project_rotated, project_shared
 from problems.gaussian_mixture import GaussianComponents
+from problems.poisson_mixture import PoissonComponents
 
 mixture: Any = pytest.importorskip("sklearn.mixture")
 
@@ -127,3 +128,35 @@ def test_cones_against_cvxpy(seed: int) -> None:
     cp.Problem(cp.Minimize(away + cp.square(top - y[0])), together).solve(solver="CLARABEL")
     for mine, want in zip(project_rotated(np.array(x), w, np.array(y[0])), (a.value, b.value, top.value), strict=True):
         np.testing.assert_allclose(mine, want, atol=2e-4)
+
+
+def plain_em(X: np.ndarray, weights: np.ndarray, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """A step of EM for Poisson mixtures in probabilities, not logarithms, and the mean log-likelihood before it."""
+    from scipy.stats import poisson
+
+    joint = weights * np.prod(poisson.pmf(X[:, None, :], rates), axis=2)
+    total = joint.sum(axis=1)
+    r = joint / total[:, None]
+    return r.mean(axis=0), (r.T @ X) / r.sum(axis=0)[:, None], float(np.log(total).mean())
+
+
+def test_every_step_of_poisson_em_is_that_of_scipys_probabilities() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.array([[1.0, 6.0, 2.0], [5.0, 1.0, 3.0], [9.0, 9.0, 0.3]])
+    shares = [rng.poisson(truth[rng.choice(3, n, p=p)]).astype(float) for n, p in ((50, [0.8, 0.1, 0.1]), (80, [0.1, 0.2, 0.7]))]
+    federation, X = Federation([Samples(share) for share in shares], "samples"), np.concatenate(shares)
+    problem = PoissonMixture(3, a=0.0, b=0.0, c=0.0)
+    weights, rates = np.array([0.3, 0.3, 0.4]), rng.uniform(1.0, 8.0, (3, 3))
+    theta0 = problem.theta_of(PoissonComponents(weights, rates))
+    seen: list[np.ndarray] = []
+    solve(problem, federation, MM(), theta0, rounds=60, metrics=(), progress=False, callbacks=lambda s, _: seen.append(s.theta))
+    values = []
+    for theta in seen:
+        ours = problem.components_of(theta)
+        np.testing.assert_allclose(ours.weights, weights, rtol=1e-10)
+        np.testing.assert_allclose(ours.rates, rates, rtol=1e-10, atol=1e-12)
+        weights, rates, evidence = plain_em(X, weights, rates)
+        assert problem.objective(federation, theta) == pytest.approx(-evidence, rel=1e-12)
+        values.append(evidence)
+    assert np.diff(values).min() >= -1e-12
+    assert values[-1] > values[0] + 0.1

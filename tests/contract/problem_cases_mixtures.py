@@ -10,7 +10,7 @@ import numpy as np
 
 from fedmm.federation import Federation, Samples
 from fedmm.symmetric import pack
-from problems import GaussianMixture
+from problems import GaussianMixture, PoissonMixture
 
 Example = run_path(str(Path(__file__).with_name("problem_cases.py")))["Example"]
 
@@ -39,6 +39,21 @@ def gaussian(covariance: str, a: float = 0.1, b: float = 0.1, c: float = 0.2, p:
     return Example(problem, clusters(p), theta, tuple(outside + ([] if covariance == "unit" else [np.r_[theta[:-1], -1.0]])))
 
 
+def counts() -> Federation:
+    """Three clients of 9, 12 and 9 pairs of counts from two laws, in unlike proportions."""
+    rng = np.random.default_rng(4)
+    rates = np.array([[1.0, 4.0], [5.0, 2.0]])
+    shares = [rng.poisson(rates[(rng.random(n) < share).astype(int)]) for n, share in ((9, 0.2), (12, 0.5), (9, 0.8))]
+    return Federation([Samples(X.astype(float)) for X in shares], "samples")
+
+
+def poisson(a: float, b: float, c: float) -> Example:
+    """Two components, and parameters off the simplex or with a rate of 0."""
+    theta = np.array([0.4, 0.6, 1.5, 3.0, 4.0, 2.5])
+    outside = (theta[:-1], np.r_[0.5, 0.6, theta[2:]], np.r_[theta[:-1], 0.0])
+    return Example(PoissonMixture(2, a=a, b=b, c=c), counts(), theta, outside)
+
+
 EXAMPLES: dict[str, Callable[[], Example]] = {
     "gaussian-mixture-unit": lambda: gaussian("unit"),
     "gaussian-mixture-spherical": lambda: gaussian("spherical"),
@@ -48,4 +63,6 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "gaussian-mixture-spherical-likelihood": lambda: gaussian("spherical", 0.0, 0.0, 0.0),
     "gaussian-mixture-diagonal-likelihood": lambda: gaussian("diagonal", 0.0, 0.0, 0.0),
     "gaussian-mixture-full-likelihood": lambda: gaussian("full", 0.0, 0.0, 0.0),
+    "poisson-mixture": lambda: poisson(0.1, 0.3, 0.2),
+    "poisson-mixture-likelihood": lambda: poisson(0.0, 0.0, 0.0),
 }

@@ -1,4 +1,4 @@
-"""Why statistics are what to aggregate: likelihoods with known maxima, which averaged parameters miss."""
+"""Why statistics are what to aggregate: likelihoods whose maxima averaged parameters miss."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fedmm import Bernoulli, Federation, FedMM, Naive, RandK, Samples, solve
+from fedmm import MM, Bernoulli, Federation, FedMM, Naive, RandK, Samples, solve
 from fedmm.symmetric import pack, unpack
-from problems import CensoredExponential, GaussianPrecision
+from problems import CensoredExponential, GaussianMixture, GaussianPrecision
+from problems.gaussian_mixture import GaussianComponents
 
 
-def limit(problem: Any, federation: Federation, method: Any, rounds: int = 600, **options: Any) -> np.ndarray:
+def limit(
+    problem: Any, federation: Federation, method: Any, theta0: np.ndarray | None = None, rounds: int = 600, **options: Any
+) -> np.ndarray:
     """Where the method is after so many rounds, at rest."""
-    result = solve(problem, federation, method, rounds=rounds, metrics=(), progress=False, **options)
+    result = solve(problem, federation, method, theta0, rounds=rounds, metrics=(), progress=False, **options)
     more = solve(problem, federation, method, rounds=20, resume=result, metrics=(), progress=False, **options)
     assert np.abs(more.theta - result.theta).max() <= 1e-12 * (1.0 + np.abs(result.theta).max())
     return np.asarray(more.theta)
@@ -158,3 +161,21 @@ def test_equal_covariances_make_both_find_the_pooled_precision(method: Any) -> N
     pooled = np.tensordot(federation.weights, covariances(federation), 1)
     theta = limit(GaussianPrecision(c=0.0), federation, method, rounds=3)
     np.testing.assert_allclose(unpack(theta), np.linalg.inv(pooled), rtol=1e-9)
+
+
+def test_averaged_mixtures_are_not_stationary() -> None:
+    """Two clients, one cluster each: FedMM stops where EM on all samples does, the naive baseline at a mixture that EM leaves."""
+    rng = np.random.default_rng(2)
+    shares = [rng.standard_normal((40, 2)) * 0.5 + center for center in (-2.0, 2.0)]
+    federation, problem = Federation([Samples(X) for X in shares]), GaussianMixture(2, "diagonal", a=0.01, b=0.01, c=0.05)
+    pooled = Federation([Samples(np.concatenate(shares))])
+    theta0 = problem.theta_of(GaussianComponents(np.full(2, 0.5), np.array([[-1.0, 0.0], [1.0, 0.5]]), np.ones((2, 2))))
+    theta = {
+        name: limit(problem, federation, method, theta0=theta0)
+        for name, method in (("fedmm", FedMM(step=1.0)), ("naive", Naive(step=1.0)))
+    }
+    assert theta["fedmm"] == pytest.approx(limit(problem, pooled, MM(), theta0=theta0), abs=1e-10)
+    moved = {name: np.abs(problem.minimize(problem.statistic(pooled[0], at)[0]) - at).max() for name, at in theta.items()}
+    assert moved["fedmm"] <= 1e-10
+    assert moved["naive"] > 0.1
+    assert problem.objective(federation, theta["naive"]) > problem.objective(federation, theta["fedmm"]) + 0.5

@@ -36,6 +36,7 @@ SAMPLES = {
 }
 FILES = {"cifar-10", "cifar-100", "fashion-mnist", "idx", "kddcup99", "libsvm", "mnist", "movielens", "table", "text"}
 GENERATORS = {
+    "synthetic-count-mixture": 10,
     "synthetic-counts": 10,
     "synthetic-dictionary": 10,
     "synthetic-logistic": 100,

@@ -3,6 +3,7 @@ r"""phi and psi of mixtures, from the tables in `problems.covariances`, with mat
 | family | psi | phi of a component |
 |---|---|---|
 | Gaussian mixture | 0 | natural parameters of N(m, Sigma), beside :math:`\log\pi-(\log\det\Sigma+m^\top\Sigma^{-1}m)/2` |
+| Poisson mixture | 0 | :math:`(\log\pi-\sum_l\lambda_l,\log\lambda)` |
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from fedmm.federation import Federation, Samples
 from fedmm.problem import Problem
 from fedmm.symmetric import pack
 from problems.gaussian_mixture import GaussianMixture
+from problems.poisson_mixture import PoissonMixture
 from theory_checks.families.base import Family
 from theory_checks.landscape import Landscape, landscape
 
-__all__ = ["FAMILIES", "INSTANCES", "SMOOTH", "GaussianMixtureFamily"]
+__all__ = ["FAMILIES", "INSTANCES", "SMOOTH", "GaussianMixtureFamily", "PoissonMixtureFamily"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +55,26 @@ class GaussianMixtureFamily:
         return np.concatenate([[level], P @ m / scale, last[self.problem.covariance]])
 
 
-FAMILIES: dict[type[Problem], Callable[[Any], Family]] = {GaussianMixture: GaussianMixtureFamily}
+@dataclass(frozen=True, eq=False)
+class PoissonMixtureFamily:
+    """Components of independent Poisson counts."""
+
+    problem: PoissonMixture
+
+    def phi(self, theta: np.ndarray) -> np.ndarray:
+        """(log pi - sum lam, log lam), one component after the other."""
+        weights, rates = self.problem.components_of(theta)
+        return np.concatenate([np.r_[np.log(w) - lam.sum(), np.log(lam)] for w, lam in zip(weights, rates, strict=True)])
+
+    def psi(self, theta: np.ndarray) -> float:
+        """0."""
+        return 0.0
+
+
+FAMILIES: dict[type[Problem], Callable[[Any], Family]] = {
+    GaussianMixture: GaussianMixtureFamily,
+    PoissonMixture: PoissonMixtureFamily,
+}
 """How to find the family of a settled problem, by its class."""
 
 
@@ -80,11 +101,19 @@ def _gaussian_full(seed: int) -> Landscape:
     return landscape(GaussianMixture(2, "full", a=0.1, b=0.1, c=0.2), _points(seed))
 
 
+def _poisson(seed: int) -> Landscape:
+    rng = np.random.default_rng([seed, 6])
+    clients = [Samples(rng.poisson(rng.exponential(4.0, 2), (6 + i, 2)).astype(float)) for i in range(3)]
+    federation = Federation(clients, rng.dirichlet(np.full(3, 3.0)).tolist(), normalize=True)
+    return landscape(PoissonMixture(2, a=0.1, b=0.3, c=0.2, scale=4.0), federation)
+
+
 INSTANCES: dict[str, Callable[[int], Landscape]] = {
     "gaussian-mixture-unit": _gaussian_unit,
     "gaussian-mixture-spherical": _gaussian_spherical,
     "gaussian-mixture-diagonal": _gaussian_diagonal,
     "gaussian-mixture-full": _gaussian_full,
+    "poisson-mixture": _poisson,
 }
 """A small random instance of each, from a seed."""
 
