@@ -84,6 +84,8 @@ def test_the_domain() -> None:
     box = Poisson("log", radius=0.5)
     assert box.penalty(np.array([0.5, -0.6])) == np.inf
     np.testing.assert_array_equal(box.restrict(np.array([-1.0, 0.2])), [-0.5, 0.2])
+    np.testing.assert_array_equal(problem.project(np.array([-1.0, 2.0, 3.0, -4.0])), [0.0, 2.0, 3.0, 0.0])
+    np.testing.assert_array_equal(box.project(np.array([-1.0, 2.0])), [-1.0, 2.0])
     for one in (problem, box):
         with pytest.raises(ValueError, match="for every coordinate of theta"):
             one.lift(np.array([0.05, 0.7]))
@@ -180,18 +182,22 @@ def test_counts_need_not_be_whole() -> None:
 
 def test_facts() -> None:
     data = Federation([samples(seed=1), samples(6, seed=2)], "samples")
-    tops, variances = [], []
+    tops, variances, jerks = [], [], []
     for X, y in data:
         rate = 0.2 * X.sum(axis=1)
+        jerks.append(np.mean(2 * y * np.linalg.norm(X, axis=1) ** 3 / rate**3))
         tops.append(np.linalg.eigvalsh((X.T * (y / rate**2)) @ X / len(y))[-1])
         variances.append(np.mean(y**2 + np.sum(X**2, axis=1)))
     facts = Poisson(lower=0.2).facts(data)
     assert facts.smoothness == pytest.approx(max(tops), rel=1e-12)
     assert facts.oracle_variance == pytest.approx(variances, rel=1e-13)
+    assert facts.hessian_lipschitz == pytest.approx(max(jerks), rel=1e-13)
     assert facts.unconstrained is False
     box = Poisson("log", ridge=0.1, radius=0.3).facts(data)
     tops = [np.linalg.eigvalsh((X.T * np.exp(0.3 * X.sum(axis=1))) @ X / len(y))[-1] + 0.1 for X, y in data]
     assert box.smoothness == pytest.approx(max(tops), rel=1e-12)
+    cubes = [np.mean(np.exp(0.3 * X.sum(axis=1)) * np.linalg.norm(X, axis=1) ** 3) for X, _ in data]
+    assert box.hessian_lipschitz == pytest.approx(max(cubes), rel=1e-13)
     assert box.unconstrained is True
     assert "clips to the box" in box.notes["v_min"]
     assert box.lower_bound == facts.lower_bound
