@@ -103,8 +103,11 @@ def test_robust(diabetes: tuple[np.ndarray, np.ndarray], epsilon: float, rounds:
     np.testing.assert_allclose(ours, scipy, atol=2 * np.sqrt(2 * gap / ridge) + 1e-6)
 
 
-@pytest.mark.parametrize(("name", "rounds"), [("huber", 2000), ("robust", 3000)])
-def test_l1(diabetes: tuple[np.ndarray, np.ndarray], name: str, rounds: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "surrogate", "rounds"),
+    [("huber", "gradient", 2000), ("huber", "irls", 100), ("robust", "gradient", 3000), ("robust", "irls", 200)],
+)
+def test_l1(diabetes: tuple[np.ndarray, np.ndarray], name: str, surrogate: str, rounds: int) -> None:
     X, y = diabetes
     n, l1 = len(y), 0.1
 
@@ -118,7 +121,7 @@ def test_l1(diabetes: tuple[np.ndarray, np.ndarray], name: str, rounds: int) -> 
         loss = 0.5 * cp.huber(r, 1.0) if name == "huber" else cp.norm(cp.vstack([r, np.full(n, 0.5)]), axis=0)
         return cp.sum(loss) / n + l1 * cp.norm1(t)
 
-    chosen = {"l1": l1, "surrogate": "gradient"}
+    chosen = {"l1": l1, "surrogate": surrogate}
     problem: Any = Huber(delta=1.0, **chosen) if name == "huber" else Robust(epsilon=0.25, **chosen)
     ours = run(problem, federate(X, y), rounds)
     assert F(ours) <= F(by_cvxpy(build, 10)) * (1 + RTOL)

@@ -16,7 +16,7 @@ from fedmm.federation import Federation, Samples
 from fedmm.keys import Key
 from fedmm.symmetric import pack
 from fedmm.types import Batch, HasGradient, HasSurrogate
-from problems import Probit
+from problems import Box, Probit
 
 
 def samples(n: int = 8, d: int = 3, seed: int = 5) -> Samples:
@@ -53,6 +53,12 @@ def test_statistic_is_the_mean_latent_variable() -> None:
     np.testing.assert_allclose(stat, np.concatenate([latent @ X / len(y), pack(B)]), rtol=1e-9)
     slope = problem.gradient(Samples(X, y), tau) - 0.2 * tau  # of the loss alone
     np.testing.assert_allclose(stat[:3], B @ tau - slope, rtol=1e-12)  # and this is the quadratic bound's
+    warm = problem.cold(Samples(X, y))
+    kept, again = problem.statistic(Samples(X, y), tau, warm=warm)
+    np.testing.assert_array_equal(kept, stat)  # what a client forms once is what it would form again
+    assert again is warm
+    batch = problem.statistic(Samples(X, y), tau, Batch(3, Key(0)), warm)[0]  # but a batch has a curvature of its own
+    np.testing.assert_array_equal(batch, problem.statistic(Samples(X, y), tau, Batch(3, Key(0)))[0])
     np.testing.assert_allclose((B + 0.2 * np.eye(3)) @ problem.minimize(stat), stat[:3], rtol=1e-12)
 
 
@@ -75,7 +81,7 @@ def test_sparse_equals_dense(surrogate: str) -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Probit(l1=0.1), "probit with surrogate 'em' needs l1=0"),
+        (lambda: Probit(l1=0.1, g=Box()), r"probit has both l1=0\.1 and g="),
         (lambda: Probit(ridge=-1.0), r"probit\.ridge >= 0"),
         (lambda: Probit(surrogate="emm"), "Did you mean 'em'"),  # type: ignore[arg-type]
     ],

@@ -16,7 +16,7 @@ from fedmm.federation import Federation, Samples
 from fedmm.keys import Key
 from fedmm.symmetric import pack
 from fedmm.types import Batch, HasGradient, HasHessian, HasSurrogate
-from problems import Huber, Robust
+from problems import Box, GroupLasso, Huber, Robust
 
 
 def samples(n: int = 9, d: int = 3, seed: int = 5) -> Samples:
@@ -93,12 +93,13 @@ def test_huber_has_no_hessian() -> None:
     [
         (lambda: Huber(delta=0.0), r"huber\.delta > 0 and finite, got 0\.0"),
         (lambda: Huber(delta=float("inf")), r"huber\.delta > 0"),
-        (lambda: Huber(l1=0.1), "huber with surrogate 'irls' needs l1=0"),
+        (lambda: Huber(l1=0.1, g=Box()), r"huber has both l1=0\.1 and g="),
+        (lambda: Huber(tolerance=0.0), r"huber\.tolerance"),
         (lambda: Huber(ridge=-1.0), r"huber\.ridge >= 0"),
         (lambda: Huber(surrogate="irsl"), "Did you mean 'irls'"),  # type: ignore[arg-type]
         (lambda: Robust(epsilon=0.0), r"robust\.epsilon > 0 and finite, got 0\.0"),
         (lambda: Robust(epsilon=float("nan")), r"robust\.epsilon > 0"),
-        (lambda: Robust(l1=0.1), "robust with surrogate 'irls' needs l1=0"),
+        (lambda: Robust(l1=0.1, g=Box()), r"robust has both l1=0\.1 and g="),
         (lambda: Robust(rho=0.0), r"robust\.rho > 0"),
     ],
 )
@@ -116,6 +117,8 @@ def test_bad_data_are_refused(cls: Any) -> None:
     with pytest.raises(SpecError, match="'irls' and ridge 0 needs features of full rank, got rank 3 of 4"):
         cls().settle(deficient, (HasSurrogate,))
     assert cls().settle(deficient, (HasGradient,)) == cls()
+    with pytest.raises(SpecError, match="got length 3; choose a divisor"):
+        cls(g=GroupLasso(0.1, 2)).settle(Federation([Samples(X, y)]), (HasGradient,))
     assert cls(ridge=0.1).settle(deficient, (HasSurrogate,)) == cls(ridge=0.1)
     with pytest.raises(np.linalg.LinAlgError, match=r"irls.*add a ridge"):
         cls().minimize(np.concatenate([np.ones(3), np.zeros(6)]))
