@@ -10,8 +10,7 @@ H' is 1-Lipschitz), and iteratively reweighted least squares, from the concavity
 
 Its statistic is (s1, s2) = (mean_j w_j y_j x_j, mean_j w_j x_j x_j' / 2), s2 packed (`fedmm.symmetric`), with
 psi = (ridge/2) |theta|^2, phi = (theta, -theta theta'), T(s) = (2 s2 + ridge I)^{-1} s1, S = R^d x PSD; with a
-penalty T is an inner solve (`problems.curved`). H has no second
-derivative at |r| = delta, so there is no Hessian oracle.
+penalty T is an inner solve (`problems.curved`). H has no second derivative at |r| = delta, so there is no Hessian oracle.
 
 | argument | symbol |
 |---|---|

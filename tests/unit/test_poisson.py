@@ -27,7 +27,7 @@ def samples(n: int = 9, seed: int = 5, signed: bool = False) -> Samples:
 
 @pytest.mark.parametrize("link", ["identity", "log"])
 def test_value_is_the_likelihood(link: Any) -> None:
-    """Up to the log of the counts' factorials, which the value with the rates y has to be added back by."""
+    """The deviance from the saturated model, in which the logarithms of the factorials cancel."""
     X, y = samples()
     theta = np.array([0.3, 1.0, 0.5])
     rate = X @ theta if link == "identity" else np.exp(X @ theta)
