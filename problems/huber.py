@@ -1,6 +1,6 @@
-r"""Huber regression: squared small residuals, absolute large ones; a ridge, an l1 penalty, or neither; no intercept.
+r"""Huber regression: squared small residuals, absolute large ones; a ridge, and an l1 or another penalty g; no intercept.
 
-    f_i(theta) = (1/n_i) sum_j H(y_ij - x_ij' theta) + (ridge/2) |theta|^2,      g = l1 |theta|_1,
+    f_i(theta) = (1/n_i) sum_j H(y_ij - x_ij' theta) + (ridge/2) |theta|^2,      g(theta) = l1 |theta|_1 unless g is given,
     H(r) = r^2/2 for |r| <= delta,  delta |r| - delta^2/2 beyond.
 
 delta is in the units of y: there is no scale parameter. Two surrogates: the gradient family (`problems.prox_gradient`;
@@ -9,14 +9,14 @@ H' is 1-Lipschitz), and iteratively reweighted least squares, from the concavity
     H(r) <= H(c) + (w/2) (r^2 - c^2),   w = min(1, delta/|c|),   c = y - x' tau.
 
 Its statistic is (s1, s2) = (mean_j w_j y_j x_j, mean_j w_j x_j x_j' / 2), s2 packed (`fedmm.symmetric`), with
-psi = (ridge/2) |theta|^2, phi = (theta, -theta theta'), T(s) = (2 s2 + ridge I)^{-1} s1, S = R^d x PSD. H has no second
-derivative at |r| = delta, so there is no Hessian oracle.
+psi = (ridge/2) |theta|^2, phi = (theta, -theta theta'), T(s) = (2 s2 + ridge I)^{-1} s1, S = R^d x PSD; with a
+penalty T is an inner solve (`problems.curved`). H has no second derivative at |r| = delta, so there is no Hessian oracle.
 
 | argument | symbol |
 |---|---|
 | delta | delta, the residual at which the loss turns from square to absolute |
 | ridge | lambda |
-| l1 | a |
+| l1, g | a, g |
 | rho | rho <= 1 / max_i L_i, L_i = lambda_max(X_i' X_i) / n_i + lambda |
 | r | the residuals y_j - x_j' theta |
 """
@@ -32,19 +32,21 @@ from fedmm.arguments import check_fields
 from fedmm.arrays import Array, data_dot, data_tdot, namespace, norm2
 from fedmm.errors import SpecError
 from fedmm.federation import Federation, Samples
+from fedmm.penalty import Penalty
 from fedmm.problem import Problem
 from fedmm.types import Batch, Facts, HasSurrogate
-from problems import linear_model, prox_gradient
+from problems import curved, linear_model, prox_gradient
 from problems.batches import take
 from problems.checks import check_constants, check_liftable, check_query, check_supervised, zeros
-from problems.penalties import l1, l1_lift, l1_prox
+from problems.inner import check_tolerance
+from problems.penalties import chosen, in_words
 
 __all__ = ["Huber"]
 
 
 @dataclass(frozen=True)
 class Huber(Problem):
-    r""":math:`f_i=\frac1{n_i}\sum_jH(y_{ij}-x_{ij}^\top\theta)+\frac\lambda2\|\theta\|^2` and :math:`g=a\|\theta\|_1`.
+    r""":math:`f_i=\frac1{n_i}\sum_jH(y_{ij}-x_{ij}^\top\theta)+\frac\lambda2\|\theta\|^2`, and a penalty g.
 
     Data are `Samples`.
 
@@ -55,11 +57,21 @@ class Huber(Problem):
     ridge : float
         lambda >= 0; it belongs to f_i.
     l1 : float
-        a >= 0; needs the gradient surrogate.
+        a >= 0: short for ``g=L1(a)``.
     surrogate : {"irls", "gradient"}
         The family of majorisers.
     rho : float or None
         The gradient surrogate's step; None takes 1/max_i L_i, the largest that majorises.
+    g : Penalty or None
+        Another penalty, from `problems.penalties`; needs l1 = 0.
+    tolerance : float
+        Of T(s) with the irls surrogate and a penalty, which is an inner solve: T(s) is then exact for a statistic that differs
+        from s by at most this, relatively (`problems.inner`).
+
+    Raises
+    ------
+    SpecError
+        For a field out of range, or if both `l1` and `g` are given.
 
     Source: P. J. Huber, "Robust estimation of a location parameter", Ann. Math. Statist. 35, 1964; iteratively reweighted
     least squares as majorise-minimise, K. Lange, D. R. Hunter, I. Yang, "Optimization transfer using surrogate objective
@@ -71,6 +83,8 @@ class Huber(Problem):
     l1: float = 0.0
     surrogate: Literal["irls", "gradient"] = "irls"
     rho: float | None = None
+    g: Penalty | None = None
+    tolerance: float = 1e-10
 
     name: ClassVar[str] = "huber"
     demo: ClassVar[Mapping[str, Any]] = {"data": "diabetes", "partition": "iid", "clients": 10}
@@ -80,8 +94,8 @@ class Huber(Problem):
         check_constants(self.name, self.rho, ridge=self.ridge, l1=self.l1)
         if not 0 < self.delta < float("inf"):
             raise SpecError(f"Expected huber.delta > 0 and finite, got {self.delta}; it is a residual, in the units of y.")
-        if self.surrogate == "irls" and self.l1:
-            raise SpecError("huber with surrogate 'irls' needs l1=0: T has no closed form with l1; use surrogate='gradient'.")
+        check_tolerance(self.name, self.tolerance)
+        chosen(self.name, self.l1, self.g)
 
     def value(self, data: Samples, theta: Array) -> Array:
         r""":math:`f_i(\theta)`, shape (...)."""
@@ -92,13 +106,21 @@ class Huber(Problem):
         return xp.mean(near * (away - 0.5 * near), axis=-1) + (0.5 * self.ridge) * norm2(theta)
 
     def penalty(self, theta: Array) -> Array:
-        r""":math:`a\|\theta\|_1`, shape (...)."""
-        return l1(theta, self.l1)
+        r""":math:`g(\theta)`, shape (...)."""
+        return self._g.value(theta)
 
     @property
     def penalized(self) -> str | None:
-        """The l1 penalty, if there is one."""
-        return f"l1 {self.l1:g}" if self.l1 else None
+        """What g is, if there is one."""
+        return in_words(self._g)
+
+    @property
+    def _g(self) -> Penalty:
+        return chosen(self.name, self.l1, self.g)
+
+    def restrict(self, theta: Array) -> Array:
+        """The projection onto the domain of g, shape (..., d)."""
+        return self._g.restrict(theta)
 
     def gradient(self, data: Samples, theta: Array, batch: Batch | None = None) -> Array:
         r""":math:`-\frac1{n_i}\sum_j\max(-\delta,\min(r_j,\delta))x_j+\lambda\theta`, shape (..., d); of the batch if given."""
@@ -108,8 +130,8 @@ class Huber(Problem):
         return data_tdot(data.X, clipped * (-1.0 / data.X.shape[-2])) + self.ridge * theta
 
     def prox(self, theta: Array, step: float) -> Array:
-        """Soft thresholding at step x a, shape (..., d)."""
-        return l1_prox(theta, step * self.l1)
+        """The prox of g, shape (..., d)."""
+        return self._g.prox(theta, step)
 
     def statistic(self, data: Samples, theta: Array, batch: Batch | None = None, warm: Any = None) -> tuple[Array, Any]:
         r"""(s1, s2), shape (..., d + d(d+1)/2); or :math:`\theta-\rho\nabla f_i(\theta)`, shape (..., d)."""
@@ -117,36 +139,39 @@ class Huber(Problem):
             return theta - prox_gradient.settled(self.name, self.rho) * self.gradient(data, theta, batch), None
         data = take(data, batch)
         w = self._weights(self._residuals(data, theta))
-        return linear_model.statistic(data.X, w * data.y, 0.5 * w), None
+        return linear_model.reweighted(data, w), None
 
     def minimize(self, stat: Array, start: Array | None = None) -> Array:
-        r""":math:`(2s_2+\lambda I)^{-1}s_1`, or :math:`\mathrm{prox}_{\rho g}(s)`; shape (..., d).
+        r"""The T(s) of `problems.curved`, or :math:`\mathrm{prox}_{\rho g}(s)`; shape (..., d).
 
         Raises
         ------
         numpy.linalg.LinAlgError
-            If 2 s2 + lambda I is not positive definite.
+            If 2 s2 + lambda I is not positive definite, and g not strongly convex.
         """
         if self.surrogate == "gradient":
             return self.prox(stat, prox_gradient.settled(self.name, self.rho))
-        return linear_model.minimize(stat, 2.0, self.ridge, "huber: 2 s2 + ridge I of the irls surrogate")
+        what = "huber: 2 s2 + ridge I of the irls surrogate"
+        return curved.minimize(stat, 2.0, self.ridge, self._g, start, self.tolerance, what)
 
     def lift(self, theta: Array) -> Array:
-        r""":math:`((1+\lambda)\theta,\frac12I)`, or :math:`\theta+\rho a\,\mathrm{sign}(\theta)`.
+        r"""A point of :math:`((1+\lambda)\theta+\partial g(\theta),\frac12I)`, or of :math:`\theta+\rho\,\partial g(\theta)`.
+
+        The first takes weights of 1 and white features.
 
         Raises
         ------
         ValueError
-            If theta is a scalar or not finite.
+            If theta is a scalar, not finite, or outside the domain of g.
         """
         check_liftable(theta)
         if self.surrogate == "gradient":
-            return l1_lift(theta, prox_gradient.settled(self.name, self.rho) * self.l1)
-        return linear_model.lift(theta, 2.0, self.ridge)
+            return self._g.lift(theta, prox_gradient.settled(self.name, self.rho))
+        return curved.lift(theta, 2.0, 0.5, self.ridge, self._g)
 
     def project(self, stat: Array) -> Array:
         """(s1, s2 with its negative eigenvalues set to 0), or `stat`."""
-        return stat if self.surrogate == "gradient" else linear_model.project(stat)
+        return stat if self.surrogate == "gradient" else curved.project(stat)
 
     def majorizer(self, data: Samples, theta: Array, at: Array) -> Array:
         r""":math:`f_i(\tau)+\psi(\theta)-\psi(\tau)-\langle\bar S_i(\tau),\phi(\theta)-\phi(\tau)\rangle`, (...)."""
@@ -163,8 +188,8 @@ class Huber(Problem):
         return data_dot(X, theta)
 
     def start(self, federation: Federation) -> Array:
-        """Zeros, shape (d,)."""
-        return zeros(federation[0].X)
+        """Zeros, or the point of the domain of g nearest to them, shape (d,)."""
+        return self.restrict(zeros(federation[0].X))
 
     def settle(self, federation: Federation, oracles: tuple[type, ...]) -> Huber:
         """With rho filled in where `oracles` need it (an eigenvalue per client).
@@ -174,14 +199,16 @@ class Huber(Problem):
         DataError
             If a client's data are not `Samples` with a target a row.
         SpecError
-            If T of the irls surrogate would be singular: no ridge, and pooled features of rank less than d.
+            If g is not made for as many coordinates as there are features, or T(s) of the irls surrogate would not be unique:
+            no ridge, g not strongly convex, and pooled features of rank less than d.
         """
         check_supervised(self.name, federation)
+        self._g.check_length(int(federation[0].X.shape[-1]))
         if HasSurrogate not in oracles:
             return self
         if self.surrogate == "irls":
             if self.ridge == 0:
-                linear_model.check_rank("huber with surrogate 'irls'", federation)
+                curved.check_rank(self.name, self.surrogate, federation, self._g)
         elif self.rho is None:
             L = linear_model.smoothness(federation, 1.0, self.ridge)
             return replace(self, rho=prox_gradient.largest_rho(L))
@@ -201,10 +228,10 @@ class Huber(Problem):
         }
         if self.surrogate == "gradient":
             notes["oracle_variance"] = "bound: rho^2 delta^2 mean_j |x_ij|^2, for |H'| <= delta"
-            return linear_model.linear_facts(federation, bounds, self.ridge, self.l1, self.rho, notes)
+            return linear_model.linear_facts(federation, bounds, self.ridge, self._g, self.rho, notes)
         notes["oracle_variance"] = "bound: mean_j (y_ij^2 |x_ij|^2 + |x_ij|^4/4), for w <= 1"
         variance = tuple(linear_model.reweighted_variance(federation))
-        return linear_model.linear_facts(federation, bounds, self.ridge, 0.0, None, notes, variance)
+        return linear_model.linear_facts(federation, bounds, self.ridge, self._g, None, notes, variance)
 
     def _residuals(self, data: Samples, theta: Array) -> Array:
         return data.y - data_dot(data.X, theta)

@@ -23,8 +23,7 @@ from fedmm.arrays import Array, is_sparse, to_numpy
 from fedmm.errors import DataError
 from fedmm.federation import Federation
 from fedmm.types import Facts
-from problems.gram import largest_eigenvalue
-from problems.linear_model import row_norms
+from problems.gram import largest_eigenvalue, row_norms
 from problems.penalties import Box
 from problems.prox_gradient import surrogate_facts
 

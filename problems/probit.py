@@ -1,6 +1,7 @@
-r"""Binary probit regression, with a ridge, an l1 penalty, or neither; labels -1 and +1, no intercept.
+r"""Binary probit regression, with a ridge, and an l1 or another penalty g; labels -1 and +1, no intercept.
 
-    f_i(theta) = -(1/n_i) sum_j log Phi(m_ij) + (ridge/2) |theta|^2,   m_ij = y_ij x_ij' theta,      g = l1 |theta|_1,
+    f_i(theta) = -(1/n_i) sum_j log Phi(m_ij) + (ridge/2) |theta|^2,   m_ij = y_ij x_ij' theta,
+    g(theta) = l1 |theta|_1 unless g is given,
 
 Phi the normal distribution function. With the inverse Mills ratio r(m) = phi(m)/Phi(m), the loss l(m) = -log Phi(m) has
 l' = -r, l'' = r (m + r) in (0, 1). Two surrogates: the gradient family (`problems.prox_gradient`), and the quadratic bound
@@ -11,13 +12,14 @@ The bound is the surrogate of expectation-maximisation: with a latent z ~ N(x' t
 E[z given y; tau] = x' tau + y r(c), and the complete-data loss (z - x' theta)^2/2 is of exactly this form. Both have the
 statistic (s1, s2) = (mean_j x_j E[z_j], X_i' X_i/n_i) = (B_i tau - grad, B_i), s2 packed (`fedmm.symmetric`), with
 psi = (ridge/2) |theta|^2, phi = (theta, -theta theta'/2), T(s) = (s2 + ridge I)^{-1} s1, S = R^d x PSD. There is nothing to
-choose: d + d(d+1)/2 numbers either way, where s2 does not depend on theta, so that FedMM's control variates learn it.
+choose: d + d(d+1)/2 numbers either way. s2 does not depend on theta: a client forms it once and keeps it, and FedMM's control
+variates learn it. With a penalty T is an inner solve (`problems.curved`).
 Where d^2 numbers are too many, the gradient surrogate averages d.
 
 | argument | symbol |
 |---|---|
 | ridge | lambda |
-| l1 | a |
+| l1, g | a, g |
 | rho | rho <= 1 / max_i L_i, L_i = lambda_max(X_i' X_i) / n_i + lambda |
 | m, c | the margins y_j x_j' theta, at theta and at tau |
 """
@@ -33,17 +35,18 @@ import numpy as np
 
 from fedmm.arguments import check_fields
 from fedmm.arrays import Array, as_like, data_dot, data_tdot, namespace, norm2
-from fedmm.errors import SpecError
 from fedmm.federation import Federation, Samples
+from fedmm.penalty import Penalty
 from fedmm.problem import Problem
 from fedmm.symmetric import pack
 from fedmm.types import Batch, Facts, HasSurrogate
-from problems import linear_model, prox_gradient
+from problems import curved, linear_model, prox_gradient
 from problems.batches import take
 from problems.checks import check_constants, check_labels, check_liftable, check_query, check_supervised, zeros
-from problems.gram import weighted_gram
+from problems.gram import gram, weighted_gram
+from problems.inner import check_tolerance
 from problems.normal import inverse_mills, log_cdf, mills_slope
-from problems.penalties import l1, l1_lift, l1_prox
+from problems.penalties import chosen, in_words
 
 __all__ = ["Probit"]
 
@@ -54,7 +57,7 @@ JERK = 0.2958
 @dataclass(frozen=True)
 class Probit(Problem):
     r""":math:`f_i=-\frac1{n_i}\sum_j\log\Phi(y_{ij}x_{ij}^\top\theta)+\frac\lambda2\|\theta\|^2`,
-    :math:`g=a\|\theta\|_1`.
+    and a penalty g.
 
     Data are `Samples` with labels -1 and +1.
 
@@ -63,11 +66,21 @@ class Probit(Problem):
     ridge : float
         lambda >= 0; it belongs to f_i.
     l1 : float
-        a >= 0; needs the gradient surrogate.
+        a >= 0: short for ``g=L1(a)``.
     surrogate : {"em", "gradient"}
         The family of majorisers.
     rho : float or None
         The gradient surrogate's step; None takes 1/max_i L_i, the largest that majorises.
+    g : Penalty or None
+        Another penalty, from `problems.penalties`; needs l1 = 0.
+    tolerance : float
+        Of T(s) with the em surrogate and a penalty, which is an inner solve: T(s) is then exact for a statistic that differs
+        from s by at most this, relatively (`problems.inner`).
+
+    Raises
+    ------
+    SpecError
+        For a field out of range, or if both `l1` and `g` are given.
 
     Source: J. H. Albert and S. Chib, "Bayesian analysis of binary and polychotomous response data", J. Amer. Statist.
     Assoc. 88, 1993, for the latent variables; the quadratic bound and the federated form are derived.
@@ -77,6 +90,8 @@ class Probit(Problem):
     l1: float = 0.0
     surrogate: Literal["em", "gradient"] = "em"
     rho: float | None = None
+    g: Penalty | None = None
+    tolerance: float = 1e-10
 
     name: ClassVar[str] = "probit"
     demo: ClassVar[Mapping[str, Any]] = {
@@ -89,8 +104,8 @@ class Probit(Problem):
     def __post_init__(self) -> None:
         check_fields(self)
         check_constants(self.name, self.rho, ridge=self.ridge, l1=self.l1)
-        if self.surrogate == "em" and self.l1:
-            raise SpecError("probit with surrogate 'em' needs l1=0: T has no closed form with l1; use surrogate='gradient'.")
+        check_tolerance(self.name, self.tolerance)
+        chosen(self.name, self.l1, self.g)
 
     def value(self, data: Samples, theta: Array) -> Array:
         r""":math:`f_i(\theta)`, shape (...)."""
@@ -98,13 +113,21 @@ class Probit(Problem):
         return (0.5 * self.ridge) * norm2(theta) - namespace(logs).mean(logs, axis=-1)
 
     def penalty(self, theta: Array) -> Array:
-        r""":math:`a\|\theta\|_1`, shape (...)."""
-        return l1(theta, self.l1)
+        r""":math:`g(\theta)`, shape (...)."""
+        return self._g.value(theta)
 
     @property
     def penalized(self) -> str | None:
-        """The l1 penalty, if there is one."""
-        return f"l1 {self.l1:g}" if self.l1 else None
+        """What g is, if there is one."""
+        return in_words(self._g)
+
+    @property
+    def _g(self) -> Penalty:
+        return chosen(self.name, self.l1, self.g)
+
+    def restrict(self, theta: Array) -> Array:
+        """The projection onto the domain of g, shape (..., d)."""
+        return self._g.restrict(theta)
 
     def gradient(self, data: Samples, theta: Array, batch: Batch | None = None) -> Array:
         r""":math:`-\frac1{n_i}\sum_jy_jr(m_j)x_j+\lambda\theta`, shape (..., d); of the batch if given."""
@@ -119,46 +142,57 @@ class Probit(Problem):
         return pack(H + as_like(self.ridge * np.eye(X.shape[-1]), X))
 
     def prox(self, theta: Array, step: float) -> Array:
-        """Soft thresholding at step x a, shape (..., d)."""
-        return l1_prox(theta, step * self.l1)
+        """The prox of g, shape (..., d)."""
+        return self._g.prox(theta, step)
+
+    def cold(self, data: Samples) -> Array | None:
+        """B_i, packed, which a client forms once; nothing for the gradient surrogate."""
+        return pack(gram(data.X)) if self.surrogate == "em" else None
 
     def statistic(self, data: Samples, theta: Array, batch: Batch | None = None, warm: Any = None) -> tuple[Array, Any]:
         r"""(s1, s2), shape (..., d + d(d+1)/2); or :math:`\theta-\rho\nabla f_i(\theta)`, shape (..., d)."""
         if self.surrogate == "gradient":
             return theta - prox_gradient.settled(self.name, self.rho) * self.gradient(data, theta, batch), None
-        X, y = take(data, batch)
+        drawn = take(data, batch)
+        X: Array = drawn.X
+        y: Array = drawn.y
         score = data_dot(X, theta)
         latent = score + y * inverse_mills(y * score)
-        return linear_model.statistic(X, latent, namespace(y).ones_like(y)), None
+        s1 = data_tdot(X, latent * (1.0 / X.shape[-2]))
+        s2 = pack(gram(X)) if warm is None or drawn is not data else warm
+        return namespace(s1).concat([s1, s2 + 0.0 * s1[..., :1]], axis=-1), warm  # the zero lends theta's leading axis
 
     def minimize(self, stat: Array, start: Array | None = None) -> Array:
-        r""":math:`(s_2+\lambda I)^{-1}s_1`, or :math:`\mathrm{prox}_{\rho g}(s)`; shape (..., d).
+        r"""The T(s) of `problems.curved`, or :math:`\mathrm{prox}_{\rho g}(s)`; shape (..., d).
 
         Raises
         ------
         numpy.linalg.LinAlgError
-            If s2 + lambda I is not positive definite.
+            If s2 + lambda I is not positive definite, and g not strongly convex.
         """
         if self.surrogate == "gradient":
             return self.prox(stat, prox_gradient.settled(self.name, self.rho))
-        return linear_model.minimize(stat, 1.0, self.ridge, "probit: s2 + ridge I of the em surrogate")
+        what = "probit: s2 + ridge I of the em surrogate"
+        return curved.minimize(stat, 1.0, self.ridge, self._g, start, self.tolerance, what)
 
     def lift(self, theta: Array) -> Array:
-        r""":math:`((1+\lambda)\theta,I)`, or :math:`\theta+\rho a\,\mathrm{sign}(\theta)`.
+        r"""A point of :math:`((1+\lambda)\theta+\partial g(\theta),I)`, or of :math:`\theta+\rho\,\partial g(\theta)`.
+
+        The first takes white features.
 
         Raises
         ------
         ValueError
-            If theta is a scalar or not finite.
+            If theta is a scalar, not finite, or outside the domain of g.
         """
         check_liftable(theta)
         if self.surrogate == "gradient":
-            return l1_lift(theta, prox_gradient.settled(self.name, self.rho) * self.l1)
-        return linear_model.lift(theta, 1.0, self.ridge)
+            return self._g.lift(theta, prox_gradient.settled(self.name, self.rho))
+        return curved.lift(theta, 1.0, 1.0, self.ridge, self._g)
 
     def project(self, stat: Array) -> Array:
         """(s1, s2 with its negative eigenvalues set to 0), or `stat`."""
-        return stat if self.surrogate == "gradient" else linear_model.project(stat)
+        return stat if self.surrogate == "gradient" else curved.project(stat)
 
     def majorizer(self, data: Samples, theta: Array, at: Array) -> Array:
         r""":math:`f_i(\tau)+\psi(\theta)-\psi(\tau)-\langle\bar S_i(\tau),\phi(\theta)-\phi(\tau)\rangle`, (...)."""
@@ -184,8 +218,8 @@ class Probit(Problem):
         return namespace(log_p).exp(log_p)
 
     def start(self, federation: Federation) -> Array:
-        """Zeros, shape (d,)."""
-        return zeros(federation[0].X)
+        """Zeros, or the point of the domain of g nearest to them, shape (d,)."""
+        return self.restrict(zeros(federation[0].X))
 
     def settle(self, federation: Federation, oracles: tuple[type, ...]) -> Probit:
         """With rho filled in where `oracles` need it (an eigenvalue per client).
@@ -195,15 +229,17 @@ class Probit(Problem):
         DataError
             If a client's data are not `Samples` with labels -1 and +1.
         SpecError
-            If T of the em surrogate would be singular: no ridge, and pooled features of rank less than d.
+            If g is not made for as many coordinates as there are features, or T(s) of the em surrogate would not be unique: no
+            ridge, g not strongly convex, and pooled features of rank less than d.
         """
         check_supervised(self.name, federation)
         check_labels(self.name, federation)
+        self._g.check_length(int(federation[0].X.shape[-1]))
         if HasSurrogate not in oracles:
             return self
         if self.surrogate == "em":
             if self.ridge == 0:
-                linear_model.check_rank("probit with surrogate 'em'", federation)
+                curved.check_rank(self.name, self.surrogate, federation, self._g)
         elif self.rho is None:
             return replace(self, rho=prox_gradient.largest_rho(linear_model.smoothness(federation, 1.0, self.ridge)))
         return self
@@ -220,5 +256,6 @@ class Probit(Problem):
             "hessian_lipschitz": "bound: |l'''| <= 0.2958, so max_i mean_j |x_ij|^3 times that",
             "oracle_variance": "unknown: the variance of a sample's statistic grows with theta",
         }
-        rho, a = (self.rho, self.l1) if self.surrogate == "gradient" else (None, 0.0)
-        return linear_model.linear_facts(federation, linear_model.Bounds(None, 1.0, JERK, 0.0), self.ridge, a, rho, notes)
+        rho = self.rho if self.surrogate == "gradient" else None
+        bounds = linear_model.Bounds(None, 1.0, JERK, 0.0)
+        return linear_model.linear_facts(federation, bounds, self.ridge, self._g, rho, notes)

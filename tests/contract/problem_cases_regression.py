@@ -11,7 +11,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from fedmm.federation import Federation, Samples
-from problems import Huber, Poisson, Probit, Robust
+from problems import Box, GroupLasso, Huber, Poisson, Probit, Robust
 
 CASES = run_path(str(Path(__file__).with_name("problem_cases.py")))
 Example, regression = CASES["Example"], CASES["regression"]
@@ -43,6 +43,7 @@ EXAMPLES: dict[str, Callable[[], Any]] = {
     "huber": lambda: Example(Huber(delta=2.0), regression()),
     "huber-ridge-sparse": lambda: Example(Huber(delta=2.0, ridge=0.1), regression(sparse=True)),
     "huber-gradient": lambda: Example(Huber(delta=2.0, ridge=0.1, surrogate="gradient"), regression()),
+    "huber-irls-l1": lambda: Example(Huber(delta=2.0, l1=0.3, tolerance=1e-15), regression()),
     "huber-l1": lambda: Example(Huber(delta=2.0, l1=0.3, surrogate="gradient"), regression()),
     "poisson": lambda: Example(Poisson(), counts(), AROUND, (np.array([1.0, 1.0, -1.0, 1.0]), np.zeros(4))),
     "poisson-penalties": lambda: Example(Poisson(ridge=0.1, l1=0.2, lower=0.05), counts(), AROUND),
@@ -52,10 +53,12 @@ EXAMPLES: dict[str, Callable[[], Any]] = {
     "poisson-log-penalties": lambda: Example(Poisson("log", 0.1, 0.2, radius=0.5), regression_counts(sparse=True), IN_BOX),
     "probit": lambda: Example(Probit(), regression(labels=True)),
     "probit-ridge-sparse": lambda: Example(Probit(ridge=0.1), regression(labels=True, sparse=True)),
+    "probit-box": lambda: Example(Probit(g=Box(-1.0, 1.0), tolerance=1e-15), regression(labels=True), IN_BOX),
     "probit-gradient": lambda: Example(Probit(ridge=0.1, surrogate="gradient"), regression(labels=True)),
     "probit-l1": lambda: Example(Probit(l1=0.05, surrogate="gradient"), regression(labels=True)),
     "robust": lambda: Example(Robust(epsilon=0.5), regression()),
     "robust-ridge-sparse": lambda: Example(Robust(epsilon=0.5, ridge=0.1), regression(sparse=True)),
     "robust-gradient": lambda: Example(Robust(epsilon=0.5, ridge=0.1, surrogate="gradient"), regression()),
+    "robust-group-lasso": lambda: Example(Robust(epsilon=0.5, ridge=0.1, g=GroupLasso(0.1, 2), tolerance=1e-15), regression()),
     "robust-l1": lambda: Example(Robust(epsilon=0.5, l1=0.1, surrogate="gradient"), regression(sparse=True)),
 }

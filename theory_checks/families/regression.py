@@ -93,7 +93,7 @@ def _huber(seed: int) -> Landscape:
 
 
 def _huber_l1(seed: int) -> Landscape:
-    return landscape(Huber(delta=1.0, l1=0.1, surrogate="gradient"), samples(seed))
+    return landscape(Huber(delta=1.0, ridge=0.1, l1=0.1, tolerance=1e-13), samples(seed))
 
 
 def _counts(seed: int, signed: bool = False) -> Federation:
