@@ -170,7 +170,7 @@ def test_centralised_sinkhorn_is_pots(sinkhorn: Any, monkeypatch: pytest.MonkeyP
 
 
 def test_the_robust_graphical_lasso_is_that_of_the_pooled_data(family: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    reference, best, results = family.main(["--rounds", "50"])
+    reference, best, results = family.main(["--quick"])
     printed = capsys.readouterr().out
     assert "custom: of 22 laws 14 hold, 0 fail, 8 do not apply." in printed
     assert "EM on the pooled data" in printed
