@@ -6,11 +6,11 @@ You write U_s = g + psi - <s, phi> once, with CVXPY, and the statistic S_i; ever
 program is compiled once and solved again with new parameter values (`problems.convex_program`). Data reach your
 functions as NumPy arrays, one client at a time; results come back in the library and dtype of theta.
 
-What is checked before round 0, beyond shapes: that U_s is convex and DPP; that T(s) exists at the mean statistic of the
-start; and that it is unique there, by minimising U_s +- delta <c, theta> for one random direction c: the two minimisers
-must come together as delta falls. That finds a flat direction of the set of minimisers at this one statistic (with
-probability one over c) if it is wider than about 1e-4; it is no proof for every s. That your S_i makes U_s a majoriser is
-what `fedmm.testing.check_problem` checks.
+What is checked before round 0, beyond shapes: that U_s is convex and DPP; that T(s) exists at the mean statistic of
+the start; and that it is unique there, by minimising U_s +- delta <c, theta> for one random direction c: the two
+minimisers must come together as delta falls from 1e-3 to 1e-5, relative to 1 + |U_s|. That finds a set of minimisers
+with more than one point at this one statistic (for almost every c) if it is wider than about 1e-4; it is no proof for
+every s. That your S_i makes U_s a majoriser is what `fedmm.testing.check_problem` checks.
 
 | argument | symbol |
 |---|---|
@@ -256,6 +256,11 @@ class Custom(Problem):
             far, near = self.program.spread(s, direction / np.linalg.norm(direction))
         except NotSolved as error:
             raise SpecError(f"{str(error).rstrip('.')} (at the mean statistic of the start).") from error
+        if near == np.inf:
+            raise SpecError(
+                "custom: the surrogate has a flat direction that goes to infinity at the mean statistic of the start (tilted by "
+                "1e-5 it is unbounded below), so T(s) is not unique; add a small ridge to the surrogate and to g."
+            )
         if near > 1e-4 * (1.0 + float(np.abs(theta).max())) and near > 0.3 * far:
             raise SpecError(
                 f"custom: T(s) is not unique at the mean statistic of the start: tilting U_s by 1e-3 and by 1e-5 along a random "

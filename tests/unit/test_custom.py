@@ -95,6 +95,7 @@ REFUSED: list[tuple[Family, str]] = [
     (scalar(lambda t, s: (cp.square(t) - s * t, [t >= 1, t <= 0])), "no theta meets the constraints"),
     (scalar(lambda t, s: t - s * t, "nonneg"), "unbounded below at this s"),
     (scalar(lambda t, s: cp.pos(cp.abs(t) - 1) + 0.0 * s * t, "nonneg"), "not unique at the mean statistic"),
+    (scalar(lambda t, s: cp.pos(t) + 0.0 * s * t, "nonneg"), "flat direction that goes to infinity"),
     (scalar(lambda t, s: cp.square(t) - s * t, S=lambda data, t: np.nan), "statistic.*of client 0 is not finite"),
     (scalar(lambda t, s: cp.square(t) - s * t, S=lambda data, t: np.ones(2)), r"give 's' of shape \(\), got shape \(2,\)"),
     (scalar(lambda t, s: cp.square(t) - s * t, S=lambda data, t: "a"), "give 's' as numbers, got str"),
