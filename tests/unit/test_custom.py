@@ -30,6 +30,7 @@ from fedmm.explain import explain
 from fedmm.keys import Key
 from fedmm.metrics import Field
 from fedmm.schedules import InverseSqrt
+from fedmm.testing import check_algorithm
 from fedmm.types import Batch, HasSurrogate
 from problems import Block, Custom, Family
 from problems.convex_program import SETTINGS, ConvexProgram, NotSolved
@@ -250,6 +251,12 @@ def test_methods_start_without_a_lift() -> None:
         solve(problem, federation, FedMM(start="lift"), rounds=1)
     with pytest.raises(ValueError, match="no lift"):
         problem.lift(star)
+
+
+@pytest.mark.parametrize("method", [FedMM(step=0.5, batch=3, memories="exact"), Naive(step=0.5)], ids=lambda m: m.name)
+def test_the_laws_of_methods_hold_on_a_family(method: Any) -> None:
+    report = check_algorithm(method, Custom(monotone(3)), regression_labels())
+    assert {"repeats", "resumes", "stacks", "batches", "libraries"} <= set(report.laws("holds"))
 
 
 def test_the_field_of_a_method_without_a_surrogate_is_unknown_without_a_lift() -> None:
