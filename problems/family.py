@@ -27,12 +27,12 @@ from fedmm.arguments import check_fields
 from fedmm.errors import DataError, SpecError
 from fedmm.symmetric import pack, packed_size, project_psd, unpack
 
-__all__ = ["Block", "Family", "family_at", "joined", "parted"]
+__all__ = ["Block", "Family", "clipped", "family_at", "joined", "parted"]
 
 Form = Literal["itself", "sqrt", "inverse-sqrt", "log"]
 
-OUTSIDE = 1e-9
-"""How far, relative, a statistic may lie outside its declared sign by rounding."""
+OUTSIDE = 1e-5
+"""How far, relative, a statistic may lie outside its declared sign: what rounding to single precision may do."""
 
 
 @dataclass(frozen=True)
@@ -104,12 +104,15 @@ class Block:
         DataError
             If the array has another shape, or is not symmetric where that is declared.
         """
-        values = np.asarray(array, dtype=np.float64)
+        try:
+            values = np.asarray(array, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"Expected {where} to give {self.name!r} as numbers, got {type(array).__name__}.") from error
         if values.shape != self.axes:
             raise DataError(f"Expected {where} to give {self.name!r} of shape {self.axes}, got shape {values.shape}.")
         if self.square:
             gap = float(np.abs(values - values.T).max())
-            if gap > 1e-8 * (1.0 + float(np.abs(values).max())):
+            if gap > 1e-5 * (1.0 + float(np.abs(values).max())):
                 raise DataError(f"Expected {where} to give a symmetric {self.name!r}, got one that differs by {gap:.3g}.")
             return pack(0.5 * (values + values.T))
         return values.reshape(-1)
@@ -252,6 +255,12 @@ def joined(blocks: Sequence[Block], arrays: Any, where: str) -> np.ndarray:
         got = f"{len(several)} things" if isinstance(several, (tuple, list)) else type(several).__name__
         raise DataError(f"Expected {where} to return a tuple ({names}), got {got}.")
     return np.concatenate([block.flat(array, where) for block, array in zip(blocks, several, strict=True)])
+
+
+def clipped(blocks: Sequence[Block], flat: np.ndarray) -> np.ndarray:
+    """A flat vector (d,) with every block projected onto its sign."""
+    parts = zip(blocks, parted(blocks, flat, "a vector"), strict=True)
+    return np.concatenate([block.clip(part) for block, part in parts])
 
 
 def family_at(address: str) -> Family:

@@ -124,4 +124,5 @@ def assert_close(what: str, got: Any, want: Any, rtol: float) -> None:
 
 def assert_below(what: str, small: float, large: float, rtol: float = 1e-11) -> None:
     """small <= large up to rounding."""
+    small, large = float(small), float(large)
     assert small <= large + rtol * (1.0 + abs(large)), f"{what}: {small!r} > {large!r}"

@@ -44,8 +44,6 @@ def densities(K: int = 3) -> Federation:
 
 
 EXAMPLES: dict[str, Callable[[], Example]] = {
-    "custom-monotone": lambda: Example(
-        Custom(monotone(4), accuracy=1e-6), labelled(), np.array([0.5, 0.2, 0.8, 0.4]), outside=(-np.ones(4),)
-    ),
+    "custom-monotone": lambda: Example(Custom(monotone(4)), labelled(), np.array([0.5, 0.2, 0.8, 0.4]), outside=(-np.ones(4),)),
     "custom-weights": lambda: Example(Custom(WEIGHTS), densities(), np.array([0.5, 0.2, 0.3])),
 }

@@ -13,6 +13,7 @@ import pytest
 
 from fedmm import Bernoulli, CompositionError, Federation, FedSGD, RandK, SpecError, compose, solve
 from fedmm.catalog import kind_of, lookup
+from fedmm.symmetric import unpack
 from problems import Logistic, Quadratic
 from problems.data import Contiguous, SyntheticQuadratic, federation
 
@@ -44,6 +45,12 @@ def sinkhorn(monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.fixture
 def method(monkeypatch: pytest.MonkeyPatch) -> Any:
     return load(monkeypatch, "adding_a_method")
+
+
+@pytest.fixture
+def family(monkeypatch: pytest.MonkeyPatch) -> Any:
+    pytest.importorskip("cvxpy", reason="CVXPY is not installed")
+    return load(monkeypatch, "custom_family")
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=[script.stem for script in SCRIPTS])
@@ -222,6 +229,31 @@ def test_the_distance_of_clients_with_one_label_each(monkeypatch: pytest.MonkeyP
     example = load(monkeypatch, "plot_partitions")
     data = Federation.from_arrays(np.zeros((40, 1)), np.arange(40.0) // 10, Contiguous(4))
     assert example.skew(data) == example.Skew(10, 10, 1.0, 0.75)
+
+
+# A family of one's own.
+
+
+def test_the_robust_graphical_lasso_is_that_of_the_pooled_data(family: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    reference, best, results = family.main(["--quick"])
+    printed = capsys.readouterr().out
+    assert "custom: of 22 laws 14 hold, 0 fail, 8 do not apply." in printed
+    assert "EM on the pooled data" in printed
+    everyone, half, naive = results.values()
+    assert abs(everyone.objective - best) < 1e-9
+    assert np.abs(unpack(everyone.theta) - reference).max() < 1e-5
+    assert abs(half.objective - best) < 1e-4
+    assert naive.objective > best + 5e-3  # T is not affine
+    assert np.abs(unpack(naive.theta) - reference).max() > 0.05
+
+
+def test_outliers_do_not_lead_it_astray(family: Any) -> None:
+    data = family.laboratories()
+    gaussian = family.lasso(np.mean([client.X.T @ client.X / len(client.X) for client in data], axis=0))
+    robust = family.pooled(data)
+    true = family.edges(family.chain())
+    assert true <= family.edges(robust)
+    assert len(family.edges(robust) - true) < len(family.edges(gaussian) - true)
 
 
 # A method in one file.
