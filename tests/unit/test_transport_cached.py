@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 
 from fedmm.algorithms import MM, FedMM
 from fedmm.executors import Batched, InProcess
@@ -66,20 +67,23 @@ def test_the_law_is_kept_until_the_potential_has_drifted() -> None:
         np.testing.assert_allclose(s, replace(problem, cached=False).statistic(data, moved)[0], rtol=1e-11)
 
 
-def test_numbers_below_the_normal_range_are_dropped_and_atoms_out_of_sight_are_not() -> None:
-    """At eps = 0.003 most p underflow; an atom that none reaches needs the joined exponentials."""
+@pytest.mark.parametrize("theta", [[0.0, 0.0, 2.0], [0.68, 0.0, 0.0]], ids=["overflow", "underflow"])
+def test_numbers_below_the_normal_range_are_dropped_and_atoms_out_of_sight_are_not(theta: list[float]) -> None:
+    """exp(b_j/eps) overflows, or every p_j underflows: the statistic needs its exponentials joined."""
     public = {"atoms": np.array([[0.0], [1.0], [1.4]]), "masses": np.array([0.5, 0.25, 0.25])}
-    federation = Federation([Samples(np.linspace(0.6, 1.0, 40)[:, None])], public=public)
+    federation = Federation([Samples(np.linspace(0.8, 1.0, 40)[:, None])], public=public)
     plain, cached = (Transport(0.002, cached=c, reach=0.6).settle(federation, ()) for c in (False, True))
-    theta = np.array([0.0, 0.0, 2.0])
-    want, got = plain.statistic(federation[0], theta)[0], cached.statistic(federation[0], theta)
-    assert got[1] is not None
-    P = got[1].P
-    assert (P[:, 2] == 0).all()
-    assert not ((P > 0) & (np.finfo(float).smallest_normal > P)).any()
-    np.testing.assert_allclose(got[0], want, rtol=1e-12)
-    again = cached.statistic(federation[0], theta + 0.001, warm=got[1])[0]
-    np.testing.assert_allclose(again, plain.statistic(federation[0], theta + 0.001)[0], rtol=1e-11)
+    data, at = federation[0], np.array(theta)
+    s, law = cached.statistic(data, at)
+    assert law is not None
+    assert (law.P[:, np.argmax(at)] == 0).sum() > 20
+    assert not ((law.P > 0) & (np.finfo(float).smallest_normal > law.P)).any()
+    scores = data.X @ public["atoms"].T / 0.002 + np.log(public["masses"])
+    want = np.log(np.mean(np.exp(scores - logsumexp(scores - at / 0.002, axis=1, keepdims=True)), axis=0))
+    for got in (s, plain.statistic(data, at)[0]):
+        np.testing.assert_allclose(np.log(got), want, rtol=1e-12, atol=1e-12)
+    again = cached.statistic(data, at + 0.001, warm=law)[0]
+    np.testing.assert_allclose(np.log(again), np.log(plain.statistic(data, at + 0.001)[0]), rtol=1e-12, atol=1e-12)
 
 
 def test_batches_leave_the_law_alone_and_float32_stays() -> None:
