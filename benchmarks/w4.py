@@ -97,7 +97,9 @@ def sklearn_batch(X: np.ndarray, start: np.ndarray) -> Curve:
     begin = time.process_time()
     codes = np.zeros((len(X), K))
     with suppress(Spent):
-        dict_learning(X, K, alpha=ALPHA, method="cd", dict_init=start.T, code_init=codes, max_iter=10_000, tol=0, callback=note)
+        dict_learning(
+            X, K, alpha=ALPHA, method="cd", dict_init=start.T.copy(), code_init=codes, max_iter=10_000, tol=0, callback=note
+        )
     return curve
 
 
@@ -115,7 +117,7 @@ def sklearn_minibatch(X: np.ndarray, start: np.ndarray) -> Curve:
     begin = time.process_time()
     options: dict[str, Any] = {
         "fit_algorithm": "cd",
-        "dict_init": start.T,
+        "dict_init": start.T.copy(),
         "batch_size": BATCH,
         "tol": 0,
         "max_no_improvement": None,
@@ -165,9 +167,9 @@ def main() -> None:
     start = X[:K].T if arguments.start == "samples" else np.random.default_rng(1).standard_normal((P, K))
     start = start / np.linalg.norm(start, axis=0)
     given, first, clients = X.astype(arguments.dtype), start.astype(arguments.dtype), arguments.clients
-    online = StochasticMM(step=Inverse(2.0, 1.0), batch=-(-BATCH // clients))
+    online = StochasticMM(step=Inverse(10.0, 9.0), batch=-(-BATCH // clients))
     runs: dict[str, Callable[[], Curve]] = {
-        "fedmm, all samples": lambda: fedmm(given, first, MM(), clients, 10),
+        "fedmm, all samples": lambda: fedmm(given, first, MM(), clients, 5),
         f"fedmm, {BATCH} a round": lambda: fedmm(given, first, online, clients, 20),
         "sklearn cd": lambda: sklearn_batch(given, first),
         f"sklearn minibatch cd, {BATCH}": lambda: sklearn_minibatch(given, first),
