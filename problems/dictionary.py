@@ -1,13 +1,15 @@
 r"""Dictionary learning with elastic-net codes, and a ridge on the dictionary, atoms in the unit ball, or both.
 
+With `nonnegative`, codes and atoms are >= 0: non-negative matrix factorisation under squared distances.
+
     f_i(D) = (1/n_i) sum_j min_h { 1/2 |z_ij - D h|^2 + l1 |h|_1 + (l2/2) |h|^2 },      g(D) = (ridge/2) |D|_F^2,
-    with `ball` also infinite unless |d_k| <= 1 for every atom
+    with `ball` also infinite unless |d_k| <= 1 for every atom, with `nonnegative` unless D >= 0 (and h >= 0 is asked)
 
 With the codes frozen at those of a dictionary tau, the objective majorises f_i, touches it at tau, and is linear in a
 statistic:
 
     psi = 0,   phi(D) = (-D'D/2, D),   S_i(tau) = (s1, s2) = mean_j (h_j h_j', z_ij h_j'),   h_j the code of z_ij at tau
-    T(s) = s2 (s1 + ridge I)^{-1}, with `ball` by block-coordinate descent (`problems.atoms`);     S = PSD x R^{p x K}
+    T(s) = s2 (s1 + ridge I)^{-1}, for constrained atoms by block-coordinate descent (`problems.atoms`),     S = PSD x R^{p x K}
 
 With `ball` and no ridge T(s) is not unique where s1 is singular, for example where no sample uses an atom: T(s) is then the
 minimiser that the descent finds from `start`, or, where none is given, from the dictionary of `Dictionary.start`; an unused atom
@@ -46,7 +48,7 @@ from fedmm.keys import Key
 from fedmm.problem import Problem
 from fedmm.symmetric import pack, packed_size, project_psd, unpack
 from fedmm.types import Batch, Facts, HasGradient
-from problems.atoms import atoms_in_ball, norms, onto_ball
+from problems.atoms import Shape, constrained_atoms
 from problems.batches import renewed, rows, take
 from problems.checks import check_query
 from problems.inner import check_tolerance
@@ -78,8 +80,10 @@ class Dictionary(Problem):
         codes of samples met for the first time less exact.
     ball : bool
         Whether atoms lie in the unit ball.
+    nonnegative : bool
+        Whether atoms and codes are non-negative.
     tolerance : float
-        Of T(s) with `ball`: T(s) is exact for a statistic that differs from s by at most this, relatively.
+        Of T(s) where atoms are constrained: T(s) is exact for a statistic that differs from s by at most this, relatively.
 
     Raises
     ------
@@ -94,6 +98,7 @@ class Dictionary(Problem):
     iterations: int = 200
     warm_iterations: int | None = None
     ball: bool = False
+    nonnegative: bool = False
     tolerance: float = 1e-8
 
     name: ClassVar[str] = "dictionary"
@@ -126,7 +131,13 @@ class Dictionary(Problem):
     def penalized(self) -> str:
         """What is asked of the dictionary."""
         words = [f"ridge {self.ridge:g} on the dictionary"] if self.ridge else []
-        return ", ".join([*words, "atoms in the unit ball"] if self.ball else words)
+        words += ["atoms in the unit ball"] * self.ball + ["non-negative atoms"] * self.nonnegative
+        return ", ".join(words)
+
+    @property
+    def shape(self) -> Shape:
+        """Where an atom may lie."""
+        return Shape(self.ball, self.nonnegative)
 
     @property
     def oracles(self) -> tuple[type, ...]:
@@ -152,7 +163,7 @@ class Dictionary(Problem):
     def start(self, federation: Federation) -> Array:
         """Gaussian atoms of unit norm, always the same ones, shape (p K,): samples would do better, but are private."""
         X = federation[0].X
-        return as_like(_first(X.shape[-1], self.components).ravel(), X)
+        return as_like(self._first(X.shape[-1]).ravel(), X)
 
     def components_of(self, theta: Array) -> Array:
         """The dictionary (..., p, K) in theta (..., p K), one atom a column."""
@@ -162,25 +173,23 @@ class Dictionary(Problem):
         """The codes of the rows of `X` (..., n, p), dense or CSR, shape (..., n, K), dense."""
         theta, X = check_query(self.name, theta, X, lambda d, p: d == p * self.components)
         D = self.components_of(theta)
-        return encode(X, D, self.l1, self.l2, self.iterations)
+        return self._encode(X, D)
 
     def value(self, data: Samples, theta: Array) -> Array:
         r""":math:`f_i(D)` with codes by FISTA, shape (...)."""
         D = self.components_of(theta)
-        H = encode(data.X, D, self.l1, self.l2, self.iterations)
+        H = self._encode(data.X, D)
         return namespace(H).mean(objective(data.X, D, H, self.l1, self.l2), axis=-1)
 
     def penalty(self, theta: Array) -> Array:
-        r""":math:`\frac\eta2\|D\|_F^2`, with `ball` infinite outside, shape (...)."""
+        r""":math:`\frac\eta2\|D\|_F^2`, infinite where an atom leaves its constraints, shape (...)."""
         value = (0.5 * self.ridge) * norm2(theta)
-        if not self.ball:
-            return value
-        xp = namespace(theta)
-        return xp.where(self._outside(theta), xp.full_like(value, float("inf")), value)
+        outside = self.shape.excludes(self.components_of(theta))
+        return namespace(theta).where(outside, namespace(theta).full_like(value, float("inf")), value)
 
     def restrict(self, theta: Array) -> Array:
-        """theta, with `ball` its atoms projected onto the unit ball; shape (..., p K)."""
-        return _flat(onto_ball(self.components_of(theta))) if self.ball else theta
+        """theta with its atoms projected onto what they are constrained to; shape (..., p K)."""
+        return _flat(self.shape.nearest(self.components_of(theta)))
 
     def gradient(self, data: Samples, theta: Array, batch: Batch | None = None) -> Array:
         r""":math:`Ds_1-s_2` with (s1, s2) the statistic at D, shape (..., p K); by Danskin, codes being unique."""
@@ -188,7 +197,7 @@ class Dictionary(Problem):
         return _flat(self.components_of(theta) @ s1 - s2)
 
     def prox(self, theta: Array, step: float) -> Array:
-        r""":math:`\theta/(1+step\,\eta)`, with `ball` its projection, shape (..., p K)."""
+        r""":math:`\theta/(1+step\,\eta)`, projected where atoms are constrained, shape (..., p K)."""
         return self.restrict(theta * (1.0 / (1.0 + step * self.ridge)))
 
     def cold(self, data: Samples) -> Array:
@@ -217,22 +226,22 @@ class Dictionary(Problem):
         iterations = self.iterations if warm is None or self.warm_iterations is None else self.warm_iterations
         known = self.cold(data) if warm is None else warm
         Z = take(data, batch).X
-        H = encode(Z, self.components_of(theta), self.l1, self.l2, iterations, take(Samples(known), batch).X)
+        H = encode(Z, self.components_of(theta), self.l1, self.l2, iterations, take(Samples(known), batch).X, self.nonnegative)
         return _statistic(Z, H), H if batch is None else renewed(known, H, rows(batch, data.X.shape[-2]))
 
     def minimize(self, stat: Array, start: Array | None = None) -> Array:
-        r""":math:`T(s)=s_2(s_1+\eta I)^{-1}`, with `ball` a descent from `start`; shape (..., p K).
+        r""":math:`T(s)=s_2(s_1+\eta I)^{-1}`, where atoms are constrained a descent from `start`; shape (..., p K).
 
         `stat` lies in S: s1 is positive semidefinite.
         """
         s1, s2 = self._split(stat)
         xp = namespace(stat)
         A = s1 + as_like(self.ridge * np.eye(self.components), stat)
-        if self.ball:
+        if self.ball or self.nonnegative:
             if not all_finite(stat):
                 return _flat(s2) * float("nan")  # the run says that it diverged
-            first = as_like(_first(s2.shape[-2], self.components), stat) if start is None else self.components_of(start)
-            return _flat(atoms_in_ball(A, s2, first, self.tolerance))
+            first = as_like(self._first(s2.shape[-2]), stat) if start is None else self.components_of(start)
+            return _flat(constrained_atoms(A, s2, first, self.tolerance, self.shape))
         return _flat(xp.linalg.matrix_transpose(xp.linalg.solve(A, xp.linalg.matrix_transpose(s2))))
 
     def lift(self, theta: Array) -> Array:
@@ -241,15 +250,16 @@ class Dictionary(Problem):
         Raises
         ------
         ValueError
-            If theta is not a finite vector of p K numbers, or with `ball` if an atom is longer than 1.
+            If theta is not a finite vector of p K numbers, or if an atom leaves its constraints.
         """
         xp = namespace(theta)
         if theta.ndim == 0 or theta.shape[-1] == 0 or theta.shape[-1] % self.components:
             raise ValueError(f"Expected theta of shape (..., p * {self.components}), got {tuple(theta.shape)}.")
         if not bool(xp.all(xp.isfinite(theta))):
             raise ValueError("Expected finite theta, got NaN or infinity; no statistic maps to it.")
-        if self.ball and bool(xp.any(self._outside(theta))):
-            raise ValueError("Expected atoms of norm at most 1, got a longer one; use restrict(theta).")
+        if bool(xp.any(self.shape.excludes(self.components_of(theta)))):
+            asked = " and ".join(["of norm at most 1"] * self.ball + [">= 0"] * self.nonnegative)
+            raise ValueError(f"Expected atoms {asked}, got others; use restrict(theta).")
         seen = 0.0 if self.ridge else 1.0
         s1 = xp.zeros_like(theta[..., :1]) + pack(as_like(seen * np.eye(self.components), theta))
         return xp.concat([s1, (self.ridge or 1.0) * theta], axis=-1)
@@ -262,7 +272,7 @@ class Dictionary(Problem):
     def majorizer(self, data: Samples, theta: Array, at: Array) -> Array:
         r""":math:`f_i(\tau)-\langle\bar S_i(\tau),\phi(\theta)-\phi(\tau)\rangle`, shape (...)."""
         D = self.components_of(at)
-        H = encode(data.X, D, self.l1, self.l2, self.iterations)
+        H = self._encode(data.X, D)
         xp = namespace(H)
         value = xp.mean(objective(data.X, D, H, self.l1, self.l2), axis=-1)
         return value - xp.sum(_statistic(data.X, H) * (self._phi(theta) - self._phi(at)), axis=-1)
@@ -288,10 +298,13 @@ class Dictionary(Problem):
             },
         )
 
-    def _outside(self, theta: Array) -> Array:
-        """Whether an atom is longer than 1, beyond what rounding explains; shape (...)."""
-        xp = namespace(theta)
-        return xp.any(norms(self.components_of(theta)) > 1.0 + 64 * float(xp.finfo(theta.dtype).eps), axis=(-2, -1))
+    def _encode(self, Z: Array, D: Array) -> Array:
+        return encode(Z, D, self.l1, self.l2, self.iterations, None, self.nonnegative)
+
+    def _first(self, p: int) -> np.ndarray:
+        """Gaussian atoms of unit norm, or their absolute values, always the same ones, shape (p, K)."""
+        D = Key(0, purpose=("dictionary", "start")).generator().normal(size=(p, self.components))
+        return (np.abs(D) if self.nonnegative else D) / np.linalg.norm(D, axis=0)
 
     def _phi(self, theta: Array) -> Array:
         D = self.components_of(theta)
@@ -309,12 +322,6 @@ def _statistic(Z: Array, H: Array) -> Array:
     mean = 1.0 / H.shape[-2]
     s1, s2 = (data_tmatmul(A, H) * mean for A in (H, Z))
     return xp.concat([pack(s1), _flat(s2)], axis=-1)
-
-
-def _first(p: int, components: int) -> np.ndarray:
-    """Gaussian atoms of unit norm, always the same ones, shape (p, K)."""
-    D = Key(0, purpose=("dictionary", "start")).generator().normal(size=(p, components))
-    return D / np.linalg.norm(D, axis=0)
 
 
 def _flat(A: Array) -> Array:

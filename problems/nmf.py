@@ -14,6 +14,8 @@ With shape = rate = 0 on one client this is Lee and Seung's multiplicative updat
 independent Gamma priors, of densities W^shape exp(-rate W), on the entries of W. The two penalties on either side, l1 and
 rate, fix the scale, which W h leaves free; rate > 0 and, where data have zeros, shape > 0 make T(s) positive and unique.
 
+Under squared distances take `Dictionary` with ``nonnegative=True``.
+
 Codes come from a fixed number of iterations (`problems.nonnegative_coding`). Codes that are not exact still majorise f_i, as
 any codes do; the majoriser then touches `value`, which has the same codes and lies above f_i by their error.
 

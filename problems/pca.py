@@ -38,7 +38,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fedmm.arguments import check_fields
-from fedmm.arrays import Array, as_like, is_sparse, namespace, norm2, to_numpy
+from fedmm.arrays import Array, as_like, data_matmul, data_tmatmul, is_sparse, namespace, norm2, to_numpy
 from fedmm.errors import SpecError
 from fedmm.federation import Federation, Samples
 from fedmm.keys import Key
@@ -124,11 +124,11 @@ class PCA(Problem):
     def transform(self, theta: Array, X: Array) -> Array:
         """The coordinates V'z of the rows of `X` (..., n, p), shape (..., n, r)."""
         theta, X = check_query(self.name, theta, X, lambda d, p: d == p * self.components)
-        return _coordinates(X, self.components_of(theta))
+        return data_matmul(X, self.components_of(theta))
 
     def value(self, data: Samples, theta: Array) -> Array:
         r""":math:`\frac12\mathrm{tr}\,C_i-\frac12\mathrm{tr}(V^\top C_iV)`, shape (...)."""
-        Y = _coordinates(data.X, self.components_of(theta))
+        Y = data_matmul(data.X, self.components_of(theta))
         return (0.5 / data.X.shape[-2]) * (_total(data.X) - namespace(Y).sum(norm2(Y), axis=-1))
 
     def penalty(self, theta: Array) -> Array:
@@ -154,8 +154,8 @@ class PCA(Problem):
     def statistic(self, data: Samples, theta: Array, batch: Batch | None = None, warm: Any = None) -> tuple[Array, None]:
         r""":math:`C_i\tau`, shape (..., p r), and None; C_i is never formed."""
         X = take(data, batch).X
-        Y = _coordinates(X, self.components_of(theta))
-        return flat(_combined(X, Y) * (1.0 / X.shape[-2])), None
+        Y = data_matmul(X, self.components_of(theta))
+        return flat(data_tmatmul(X, Y) * (1.0 / X.shape[-2])), None
 
     def minimize(self, stat: Array, start: Array | None = None) -> Array:
         """T(s), the polar factor of s, shape (..., p r)."""
@@ -215,22 +215,6 @@ class PCA(Problem):
                 "lower_bound": "bound: a mean of squares",
             },
         )
-
-
-def _coordinates(X: Array, V: Array) -> Array:
-    """X V, shape (..., n, r), for `V` (..., p, r)."""
-    return _sparse_product(X, V) if is_sparse(X) else X @ V
-
-
-def _combined(X: Array, Y: Array) -> Array:
-    """X'Y, shape (..., p, r), for `Y` (..., n, r)."""
-    return _sparse_product(X.T, Y) if is_sparse(X) else namespace(X).linalg.matrix_transpose(X) @ Y
-
-
-def _sparse_product(X: Array, V: np.ndarray) -> np.ndarray:
-    if V.ndim == 2:
-        return X @ V
-    return np.stack([X @ one for one in V])
 
 
 def _total(X: Array) -> Array:

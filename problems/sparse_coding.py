@@ -7,6 +7,7 @@ r"""Sparse codes of given samples in a given dictionary, by accelerated proximal
               t+ = (1 - q t^2 + sqrt((1 - q t^2)^2 + 4 t^2)) / 2
               y  = h+ + beta (h+ - h),   beta = (t - 1)/t+ * (1 - t+ q)/(1 - q)
 
+soft(u, a) moves u towards 0 by a, or, for non-negative codes, is max(u - a, 0).
 The Gram matrix and Z D are formed once, so that an iteration costs one product with a K x K matrix whatever p is. The
 number of iterations is fixed: every sample takes the same path alone, in a client, or in a block of clients. The error
 falls like min(4 / k^2, (1 - sqrt(q))^k); the l2 term keeps q > 0 also where K > p.
@@ -38,7 +39,9 @@ BLOCK = 8192
 """Numbers in the codes of the samples that are iterated together on a CPU: what an iteration touches then stays in cache."""
 
 
-def encode(Z: Array, D: Array, l1: float, l2: float, iterations: int, start: Array | None = None) -> Array:
+def encode(
+    Z: Array, D: Array, l1: float, l2: float, iterations: int, start: Array | None = None, nonnegative: bool = False
+) -> Array:
     """The codes of the rows of `Z`, shape (..., n, K), where the leading axes of `Z` and `D` broadcast.
 
     Parameters
@@ -53,6 +56,8 @@ def encode(Z: Array, D: Array, l1: float, l2: float, iterations: int, start: Arr
         How many; the result is as exact as they make it.
     start : array (..., n, K) or None
         Codes to begin from; None for zeros.
+    nonnegative : bool
+        Whether h >= 0 is asked: soft is then max(0, . - l1/L).
     """
     xp = namespace(D)
     G = xp.linalg.matrix_transpose(D) @ D + as_like(l2 * np.eye(D.shape[-1]), D)
@@ -65,10 +70,11 @@ def encode(Z: Array, D: Array, l1: float, l2: float, iterations: int, start: Arr
     H = xp.zeros_like(pull) if start is None else xp.broadcast_to(start, pull.shape)
     betas = _momentum(np.clip(spectrum[..., 0], l2, L) / L, iterations, D)
     if type(pull) is not np.ndarray or pull.size <= BLOCK:
-        return _fista(H, shrink, pull, soft, betas)
+        return _fista(H, shrink, pull, soft, betas, nonnegative)
     rows = max(1, BLOCK * pull.shape[-2] // pull.size)
     parts = [slice(k, k + rows) for k in range(0, pull.shape[-2], rows)]
-    return np.concatenate([_fista(H[..., k, :], shrink, pull[..., k, :], soft, betas) for k in parts], axis=-2)
+    codes = (_fista(H[..., k, :], shrink, pull[..., k, :], soft, betas, nonnegative) for k in parts)
+    return np.concatenate(list(codes), axis=-2)
 
 
 def objective(Z: Array, D: Array, H: Array, l1: float, l2: float) -> Array:
@@ -91,13 +97,13 @@ def objective(Z: Array, D: Array, H: Array, l1: float, l2: float) -> Array:
     return fit + l1 * xp.sum(xp.abs(H), axis=-1) + (0.5 * l2) * norm2(H)
 
 
-def _fista(H: Array, shrink: Array, pull: Array, soft: Array, betas: list[Array]) -> Array:
+def _fista(H: Array, shrink: Array, pull: Array, soft: Array, betas: list[Array], nonnegative: bool) -> Array:
     """The iteration of the module's docstring, from the codes `H`."""
     xp, Y = namespace(pull), H
     for beta in betas:
         V = Y @ shrink
         V += pull
-        H, last = V - xp.maximum(xp.minimum(V, soft), -soft), H
+        H, last = (xp.maximum(V - soft, 0.0) if nonnegative else V - xp.maximum(xp.minimum(V, soft), -soft)), H
         Y = H - last
         Y *= beta
         Y += H

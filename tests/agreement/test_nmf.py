@@ -1,7 +1,8 @@
-"""Non-negative factors against scikit-learn's multiplicative updates: step by step on pooled data, and the objective reached."""
+"""Non-negative factors against scikit-learn's NMF: multiplicative updates step by step; squared distances from its end."""
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from fedmm.algorithms import MM, FedMM
 from fedmm.federation import Federation
 from fedmm.solve import solve
-from problems import NMF
+from problems import NMF, Dictionary
 from problems.data import Digits, Dirichlet
 
 decomposition: Any = pytest.importorskip("sklearn.decomposition")
@@ -65,3 +66,25 @@ def test_where_scikit_learn_ends_we_stay(data: tuple[np.ndarray, Federation]) ->
         falls.append((before - problem.objective(federation, theta)) / before)
     assert falls[0] > 0.01
     assert 0 <= falls[1] < 0.001
+
+
+def test_where_scikit_learn_ends_under_squared_distances_we_stay(data: tuple[np.ndarray, Federation]) -> None:
+    """Dictionary learning with non-negative codes and atoms, against its coordinate descent under the same objective."""
+    X, federation = data
+    problem = Dictionary(K, l1=0.0, l2=0.1, ridge=0.2, nonnegative=True, iterations=300, tolerance=1e-10)
+    start = problem.components_of(problem.start(federation))
+    falls = []
+    for steps in (5, 3000):
+        model = decomposition.NMF(
+            K, init="custom", solver="cd", tol=0 if steps == 5 else 1e-7, max_iter=steps, l1_ratio=0.0,
+            alpha_W=0.1 / X.shape[1], alpha_H=0.2,
+        )  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.fit(X, W=np.ones((len(X), K)), H=start.T.copy())
+        D = model.components_.T.ravel()
+        theta = solve(problem, federation, MM(), D, rounds=30, metrics=()).theta
+        before = problem.objective(federation, D)
+        falls.append((before - problem.objective(federation, theta)) / before)
+    assert falls[0] > 0.01
+    assert -1e-9 <= falls[1] < 1e-4

@@ -78,5 +78,6 @@ EXAMPLES: dict[str, Callable[[], Example]] = {
     "dictionary-overcomplete": lambda: Example(Dictionary(5, l1=0.3, l2=0.1, iterations=250), regression()),
     "dictionary-no-l2": lambda: Example(Dictionary(3, l1=0.3, l2=0.0, iterations=250), regression()),
     "transport": lambda: Example(Transport(1.0), colours(), outside=(np.ones(4), np.full(5, 1e3))),
+    "transport-cached": lambda: Example(Transport(1.0, cached=True), colours()),
     "transport-reach": lambda: Example(Transport(0.5, reach=15.0), colours()),
 }

@@ -1,4 +1,4 @@
-"""Factorisations that the laws are run on: principal components, non-negative factors."""
+"""Factorisations that the laws are run on: principal components, non-negative factors under either distance."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fedmm.federation import Federation, Samples
-from problems import NMF, PCA
+from problems import NMF, PCA, Dictionary
 
 CASES = run_path(str(Path(__file__).with_name("problem_cases.py")))
 Example, regression = CASES["Example"], CASES["regression"]
@@ -35,6 +35,9 @@ def positive(p: int, K: int) -> np.ndarray:
 
 
 EXAMPLES: dict[str, Callable[[], Any]] = {
+    "dictionary-nonnegative": lambda: Example(
+        Dictionary(2, l2=0.1, iterations=250, nonnegative=True, tolerance=1e-13), counts(), positive(5, 2), (-np.ones(10),)
+    ),
     "pca": lambda: Example(PCA(2), regression(), orthonormal(4, 2), (np.ones(8), np.ones(7))),
     "pca-all": lambda: Example(PCA(4), regression(), orthonormal(4, 4)),
     "pca-sparse": lambda: Example(PCA(3), regression(sparse=True), orthonormal(4, 3)),

@@ -14,7 +14,9 @@ from fedmm.keys import Key
 from fedmm.symmetric import pack
 from fedmm.types import Batch
 from problems import Dictionary
-from problems.atoms import atoms_in_ball, onto_ball
+from problems.atoms import Shape, constrained_atoms
+
+BALL, ORTHANT = Shape(ball=True), Shape(nonnegative=True)
 
 
 def statistic(p: int = 5, K: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -27,23 +29,28 @@ def energy(A: np.ndarray, B: np.ndarray, D: np.ndarray) -> float:
     return float(0.5 * np.sum((D @ A) * D) - np.sum(D * B))
 
 
+@pytest.mark.parametrize("shape", [BALL, ORTHANT, Shape(ball=True, nonnegative=True)])
 @pytest.mark.parametrize("seed", range(3))
-def test_agrees_with_projected_gradient_steps(seed: int) -> None:
+def test_agrees_with_projected_gradient_steps(seed: int, shape: Shape) -> None:
     A, B = statistic(seed=seed)
-    D = atoms_in_ball(A, B, np.zeros_like(B), 1e-14)
+    D = constrained_atoms(A, B, np.zeros_like(B), 1e-14, shape)
     other = np.zeros_like(B)
     for _ in range(3000):
-        other = onto_ball(other - (other @ A - B) / np.linalg.eigvalsh(A)[-1])
+        other = shape.nearest(other - (other @ A - B) / np.linalg.eigvalsh(A)[-1])
     np.testing.assert_allclose(D, other, atol=1e-12)
-    assert np.linalg.norm(D, axis=0).max() == pytest.approx(1.0)
-    np.testing.assert_allclose(atoms_in_ball(A, B, np.random.default_rng(9).standard_normal(B.shape), 1e-14), D, atol=1e-12)
+    assert not shape.excludes(D)
+    assert shape.excludes(0.5 * D - 1e-9) == shape.nonnegative  # some entry, or some atom, is at the boundary
+    assert shape.excludes((1 + 1e-9) * D) == shape.ball
+    np.testing.assert_allclose(
+        constrained_atoms(A, B, np.random.default_rng(9).standard_normal(B.shape), 1e-14, shape), D, atol=1e-12
+    )
 
 
 def test_the_tolerance_bounds_the_residual() -> None:
     """Coarse answers are exact for a B that differs by at most what the tolerance says."""
     A, B = statistic()
     for tolerance in (1e-2, 1e-4, 1e-6):
-        D = atoms_in_ball(A, B, np.zeros_like(B), tolerance)
+        D = constrained_atoms(A, B, np.zeros_like(B), tolerance, BALL)
         slope = B - D @ A  # must be t_k d_k with t_k >= 0 where |d_k| = 1, and 0 elsewhere
         along = np.where(np.linalg.norm(D, axis=0) > 1 - 1e-12, np.maximum(np.sum(slope * D, axis=0), 0), 0.0)
         left = np.linalg.norm(slope - along * D)
@@ -53,14 +60,14 @@ def test_the_tolerance_bounds_the_residual() -> None:
 def test_unused_atoms_stay_and_singular_statistics_are_minimised() -> None:
     A, B = statistic()
     A[1], A[:, 1], B[:, 1] = 0.0, 0.0, 0.0
-    start = 0.5 * onto_ball(np.random.default_rng(1).standard_normal(B.shape))
-    D = atoms_in_ball(A, B, start, 1e-13)
+    start = 0.5 * BALL.nearest(np.random.default_rng(1).standard_normal(B.shape))
+    D = constrained_atoms(A, B, start, 1e-13, BALL)
     np.testing.assert_array_equal(D[:, 1], start[:, 1])
     H = np.random.default_rng(2).standard_normal((2, 4))  # rank 2 of 4
     A, B = H.T @ H, np.random.default_rng(3).standard_normal((5, 2)) @ H
-    ends = [energy(A, B, atoms_in_ball(A, B, s, 1e-12)) for s in (start, 0.0 * start, -start)]
+    ends = [energy(A, B, constrained_atoms(A, B, s, 1e-12, BALL)) for s in (start, 0.0 * start, -start)]
     np.testing.assert_allclose(ends, ends[0], rtol=1e-9)
-    zero = atoms_in_ball(0.0 * A, 0.0 * B, start, 1e-10)
+    zero = constrained_atoms(0.0 * A, 0.0 * B, start, 1e-10, BALL)
     np.testing.assert_array_equal(zero, start)
 
 
@@ -77,10 +84,10 @@ def test_a_ridge_and_a_ball_together() -> None:
     problem = Dictionary(3, ball=True, ridge=0.5, tolerance=1e-14)
     D = np.random.default_rng(5).standard_normal((4, 3))
     stat = np.concatenate([pack(2.0 * np.eye(3)), D.ravel()])
-    np.testing.assert_allclose(problem.minimize(stat), onto_ball(D / 2.5).ravel(), rtol=1e-14)
+    np.testing.assert_allclose(problem.minimize(stat), BALL.nearest(D / 2.5).ravel(), rtol=1e-14)
     assert problem.penalty(0.1 * D.ravel()) == pytest.approx(0.25 * 0.01 * np.sum(D * D))
     assert problem.penalty(9.0 * D.ravel()) == np.inf
-    np.testing.assert_array_equal(problem.restrict(9.0 * D.ravel()), onto_ball(9.0 * D).ravel())
+    np.testing.assert_array_equal(problem.restrict(9.0 * D.ravel()), BALL.nearest(9.0 * D).ravel())
     assert problem.penalized == "ridge 0.5 on the dictionary, atoms in the unit ball"
 
 

@@ -203,3 +203,33 @@ def test_wrong_data_are_refused() -> None:
             problem.settle(Federation([data], check=False), problem.oracles)
     with pytest.raises(ValueError, match=r"shape \(\.\.\., p \* 9\), got \(53,\)"):
         problem.lift(D.ravel()[:-1])
+
+
+@pytest.mark.parametrize("K", [4, 9])
+def test_nonnegative_codes_meet_the_optimality_conditions(K: int) -> None:
+    Z, D = instance(K=K)
+    D = np.abs(D)
+    H = encode(Z, D, 0.1, 0.05, 3000, nonnegative=True)
+    slope = (H @ D.T - Z) @ D + 0.05 * H + 0.1
+    assert (H >= 0).all()
+    assert np.abs(slope[H > 0]).max() < 1e-9
+    assert (slope[H == 0] >= -1e-9).all()
+    assert (H == 0).any()
+
+
+def test_nonnegative_atoms_are_rows_of_least_squares() -> None:
+    """T(s) solves one non-negative least squares problem a feature: compared with SciPy's active sets."""
+    from scipy.optimize import nnls
+
+    Z, _ = instance()
+    problem = Dictionary(4, nonnegative=True, tolerance=1e-14)
+    start = problem.components_of(problem.start(Federation([Samples(Z)])))
+    assert (start >= 0).all()
+    s, H = problem.statistic(Samples(Z), start.ravel())
+    assert (H >= 0).all()
+    stacked = np.concatenate([H / np.sqrt(len(H)), np.sqrt(problem.ridge) * np.eye(4)])
+    want = np.stack([nnls(stacked, np.concatenate([z / np.sqrt(len(H)), np.zeros(4)]))[0] for z in Z.T])
+    np.testing.assert_allclose(problem.minimize(s).reshape(-1, 4), want, atol=1e-10)
+    assert problem.penalized == "ridge 0.2 on the dictionary, non-negative atoms"
+    with pytest.raises(ValueError, match="atoms >= 0, got others"):
+        problem.lift(-start.ravel())

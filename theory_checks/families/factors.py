@@ -16,6 +16,7 @@ import numpy as np
 
 from fedmm.federation import Federation, Samples
 from fedmm.problem import Problem
+from problems.dictionary import Dictionary
 from problems.nmf import NMF
 from problems.pca import PCA
 from theory_checks.beds import samples
@@ -65,6 +66,13 @@ FAMILIES: dict[type[Problem], Callable[[Any], Family]] = {NMF: _nmf_family, PCA:
 """How to find the family of a settled problem, by its class."""
 
 
+def _dictionary_nonnegative(seed: int) -> Landscape:
+    rng = np.random.default_rng([seed, 4])
+    clients = [Samples(rng.lognormal() * rng.gamma(1.0, 1.0, (5 + i, 3))) for i in range(3)]
+    problem = Dictionary(2, l1=0.05, l2=0.1, iterations=300, nonnegative=True, tolerance=1e-13)
+    return landscape(problem, Federation(clients, "samples"))
+
+
 def _nmf(seed: int) -> Landscape:
     rng = np.random.default_rng([seed, 3])
     clients = [Samples(rng.lognormal() * rng.gamma(1.0, 1.0, (5 + i, 5))) for i in range(3)]
@@ -75,7 +83,7 @@ def _pca(seed: int) -> Landscape:
     return landscape(PCA(2), samples(seed))
 
 
-INSTANCES: dict[str, Callable[[int], Landscape]] = {"nmf": _nmf, "pca": _pca}
+INSTANCES: dict[str, Callable[[int], Landscape]] = {"dictionary-nonnegative": _dictionary_nonnegative, "nmf": _nmf, "pca": _pca}
 """A small random instance of each, from a seed."""
 
 SMOOTH = ("nmf", "pca")
