@@ -60,6 +60,8 @@ def set_up(problem: str, options: Mapping[str, Any], method: str | None, data: F
     chosen = {**demo, **{key: value for key, value in options.items() if value is not None}}
     if options.get("data") is not None and options.get("partition") is None:
         chosen.pop("partition", None)  # the demo's partition is for the demo's data
+    if options.get("partition") is not None and options.get("clients") is None:
+        chosen.pop("clients", None)  # and its number of clients for its partition
     own = str(demo.get("method", METHOD))
     demos_own = method is None or _name(method) == _name(own)
     method = own if method is None else method
