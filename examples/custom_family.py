@@ -30,7 +30,7 @@ cannot be compiled once, or whose T(s) does not exist or is not unique; its laws
 scikit-learn's graphical lasso as its M-step. Averaging the laboratories' own solutions does not, for T is not affine.
 
     python examples/custom_family.py
-    fedmm explain custom:examples/custom_family.py:FAMILY --data FILE       # the same family, from the command line
+    fedmm run custom:examples/custom_family.py:FAMILY --data libsvm:FILE,dense=true       # six columns of your own
 
 Source: M. Finegold and M. Drton, "Robust graphical modeling of gene networks using classical and alternative
 t-distributions", Annals of Applied Statistics 5, 2011. The location is known to be zero here.

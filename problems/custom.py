@@ -293,7 +293,8 @@ class Custom(Problem):
             raise  # a client's arithmetic may fail in a round, and is then reported as its failure
         except Exception as error:
             said = f"{type(error).__name__}: {str(error).rstrip('.')}"
-            raise SpecError(f"custom: the family's {which} raised {said}; it is called with NumPy arrays.") from error
+            given = ", ".join(_shape(leaf) for argument in arguments for _, leaf in leaves(argument))
+            raise SpecError(f"custom: the family's {which} raised {said}; it was called with arrays {given}.") from error
 
     def _each(self, one: Callable[..., np.ndarray], like: Array, data: Any, *vectors: Array) -> Array:
         """`one` client at a time, one vector at a time, in the library and dtype of `like`."""
@@ -309,6 +310,10 @@ class Custom(Problem):
             for k in range(max(counts))
         ]
         return as_like(np.stack(rows), like)
+
+
+def _shape(x: Array) -> str:
+    return f"{tuple(x.shape)}{' (SciPy sparse)' if is_sparse(x) else ''}"
 
 
 def _beginning(block: Block) -> np.ndarray:

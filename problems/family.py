@@ -165,6 +165,8 @@ _FORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"sqrt": np.sqrt, "inver
 class Family:
     r"""A linearly parameterised family of majorisers, by functions of NumPy arrays and one of CVXPY expressions.
 
+    Sparse data reach `statistic` and `value` as SciPy's sparse arrays.
+
     Below, `*theta` stands for the blocks of theta as separate arguments, in order, and likewise `*s`. What a function
     returns for several blocks is a tuple of arrays in the same order; for a single block, the array.
 
