@@ -161,7 +161,7 @@ class Table(Source):
             raise DataError(
                 f"{path}: the column {name!r} holds {column.iloc[0]!r}, which is no number; drop it, or categorical=one-hot."
             )
-        codes, values = _coded(column)
+        codes, values = _coded(path, column)
         if len(values) > MOST_VALUES:
             raise DataError(
                 f"{path}: the column {name!r} has {len(values)} different values, too many for a column each; leave it out by "
@@ -220,8 +220,19 @@ def _numbers(path: Path, name: str, column: Any) -> np.ndarray:
     return values
 
 
-def _coded(column: Any) -> tuple[np.ndarray, list[str]]:
-    """The number of each value in the alphabetical order of all, and these."""
+def _coded(path: Path, column: Any) -> tuple[np.ndarray, list[str]]:
+    """The number of each value in the alphabetical order of all, and these.
+
+    A column of numbers with a slip in it must not pass for names.
+    """
+    import pandas as pd
+
+    if column.dtype.kind in "Mm":
+        raise DataError(f"{path}: the column {column.name!r} holds dates or times; drop it, or write numbers.")
+    number: Any = pd.Series(pd.to_numeric(column, errors="coerce")).notna()
+    if 0.5 < number.mean() < 1:
+        odd = column[~number].iloc[0]
+        raise DataError(f"{path}: the column {column.name!r} holds numbers, but also {str(odd)[:40]!r}; mend it, or drop it.")
     values, codes = np.unique(np.asarray(column.astype(str), dtype=str), return_inverse=True)
     return codes, [str(value) for value in values]
 
@@ -232,7 +243,7 @@ def _targets(path: Path, column: Any) -> tuple[np.ndarray, dict[float, str]]:
         numbers = _numbers(path, str(column.name), column)
         y, values = one_of_two(numbers), np.unique(numbers)
         return y, {-1.0: f"{values[0]:g}", 1.0: f"{values[1]:g}"} if len(values) == 2 else {}
-    codes, names = _coded(column)
+    codes, names = _coded(path, column)
     if len(names) == 2:
         return 2.0 * codes - 1.0, {-1.0: names[0], 1.0: names[1]}
     return codes.astype(float), {float(k): name for k, name in enumerate(names)}

@@ -115,6 +115,8 @@ def test_records_and_names(tmp_path, monkeypatch):
         ("a,b\n1,2\n3\n", {}, "1 of 2 values of the column 'b' are missing"),
         (b"a,b\n1,\xff\n", {}, "is not a table of columns .*utf-8"),
         (gzip.compress(GOOD.encode() * 9)[:-8], {}, "truncated or corrupt"),
+        ("a,b\n1,2\n2,3\n4x,4\n", {}, "the column 'a' holds numbers, but also '4x'"),
+        ("a,b\n1,2\n2,3\n4,?\n", {"target": "b"}, "the column 'b' holds numbers, but also '?'"),
         (GOOD, {"target": "king"}, "no column 'king' for table.target. Did you mean 'kind'"),
         (GOOD, {"client": "x"}, "no column 'x' for table.client"),
         (GOOD, {"drop": ("y",)}, "no column 'y' for table.drop"),
@@ -152,6 +154,9 @@ def test_parquet(tmp_path):
     assert one.classes() == two.classes()
     assert source_of(two.path) == Table(two.path)
     raw = (tmp_path / "data.parquet").read_bytes()
+    pd.DataFrame({"day": pd.date_range("2020-01-01", periods=3)}).to_parquet(tmp_path / "days.parquet")
+    with pytest.raises(DataError, match="the column 'day' holds dates or times"):
+        Table(str(tmp_path / "days.parquet")).load(None, 0)
     for bad in (raw[:-30], raw[:20], b"", b"a,b\n1,2\n"):
         (tmp_path / "data.parquet").write_bytes(bad)
         with pytest.raises(DataError, match=r"data.parquet is (truncated or no Parquet file|empty)"):
