@@ -37,7 +37,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from fedmm.arguments import check_fields
-from fedmm.arrays import Array, as_like, data_dot, data_tdot, namespace, norm2
+from fedmm.arrays import Array, all_finite, as_like, data_dot, data_tdot, namespace, norm2
 from fedmm.errors import SpecError
 from fedmm.federation import Federation, Samples
 from fedmm.problem import Problem
@@ -185,6 +185,8 @@ class Poisson(Problem):
         if self.link == "log":
             return self.prox(stat, prox_gradient.settled(self.name, self.rho))
         s1, s2 = _split(stat)
+        if not all_finite(stat):
+            return s1 * float("nan")  # the run says that it diverged
         xp = namespace(stat)
         b = s2 + self.l1
         below = b + xp.sqrt(b * b + (4.0 * self.ridge) * s1)

@@ -104,6 +104,9 @@ def test_an_infinite_step_is_refused() -> None:
     with pytest.raises(ArithmeticError, match="a feature whose mean is 0"):
         Poisson().minimize(np.array([1.0, 2.0, 1.0, 0.0]))
     assert Poisson().minimize(np.array([1.0, 0.0, 1.0, 0.0]))[1] == 1e-9
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.all(np.isnan(Poisson().minimize(np.array([1.0, np.inf, 1.0, np.inf]))))
     with pytest.raises(ValueError, match="length 2d, got length 3"):
         Poisson().minimize(np.ones(3))
 
