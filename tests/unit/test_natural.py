@@ -7,6 +7,7 @@ import pytest
 
 from fedmm.channels import Natural
 from fedmm.keys import Key
+from fedmm.testing.support import binomial_alarm
 
 
 @pytest.mark.parametrize(("dtype", "width"), [(np.float32, 9), (np.float64, 12)])
@@ -28,6 +29,13 @@ def test_omega_is_attained() -> None:
     assert sorted((round(p, 12), float(v[0])) for p, v in outcomes) == [(round(1 / 3, 12), 2.0), (round(2 / 3, 12), 1.0)]
     variance = sum(p * float(v[0] - 4 / 3) ** 2 for p, v in outcomes)
     assert variance == pytest.approx(Natural().facts(1).omega * 16 / 9, rel=1e-14)  # type: ignore[operator]
+
+
+def test_up_as_often_as_unbiasedness_asks() -> None:
+    """20,000 numbers of one vector; a right channel fails with probability at most 1e-9."""
+    sent = Natural().decode(Natural().encode(np.full(20_000, 4 / 3), Key(1)))
+    least, most = binomial_alarm(20_000, 1 / 3, 5e-10)
+    assert least <= int((sent == 2.0).sum()) <= most
 
 
 def test_numbers_beside_a_power_of_two_are_bracketed() -> None:

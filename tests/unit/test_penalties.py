@@ -114,6 +114,14 @@ def test_libraries_dtypes_and_the_leading_axis(g: Penalty) -> None:
     assert parse("penalty", spell(g)) == g
 
 
+def test_a_block_goes_to_zero_exactly_at_the_threshold() -> None:
+    v = np.array([0.6, 0.8, 3.0, 4.0])  # norms 1 and 5
+    for weight, kept in ((0.99, 0.01), (1.0, 0.0), (1.01, 0.0)):
+        want = np.concatenate([kept * v[:2], (1 - weight / 5) * v[2:]])
+        np.testing.assert_allclose(GroupLasso(weight, 2).prox(v, 1.0), want, rtol=1e-12, atol=1e-15)
+        assert np.any(GroupLasso(weight, 2).prox(v, 1.0)[:2]) == (kept > 0)
+
+
 def test_the_box_allows_for_rounding_and_no_more() -> None:
     for dtype in (np.float32, np.float64):
         eps = np.finfo(dtype).eps
