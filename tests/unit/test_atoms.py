@@ -57,15 +57,6 @@ def test_the_tolerance_bounds_the_residual() -> None:
         assert left <= tolerance * (np.linalg.norm(B) + np.linalg.norm(A) * np.linalg.norm(D)) * (1 + 1e-9)
 
 
-def test_a_sweep_that_leaves_the_first_atom_is_not_the_last() -> None:
-    """The first atom fits the second's start, so only what the second did says that the first must move again."""
-    A, B = np.array([[1.0, 0.9], [0.9, 1.0]]), 0.5 * np.random.default_rng(0).standard_normal((4, 2))
-    start = np.stack([onto_ball(B)[:, 0], np.zeros(4)], axis=1)
-    D, best = atoms_in_ball(A, B, start, 1e-13), atoms_in_ball(A, B, -start[:, ::-1], 1e-13)
-    np.testing.assert_allclose(D, best, atol=1e-11)
-    np.testing.assert_allclose(D, onto_ball(D - (D @ A - B)), atol=1e-12)
-
-
 def test_unused_atoms_stay_and_singular_statistics_are_minimised() -> None:
     A, B = statistic()
     A[1], A[:, 1], B[:, 1] = 0.0, 0.0, 0.0

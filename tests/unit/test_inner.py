@@ -104,3 +104,14 @@ def test_a_singular_curvature_is_refused() -> None:
         with pytest.raises(np.linalg.LinAlgError, match=rf"{surrogate} is not positive definite.*add a ridge"):
             problem.minimize(s)
         assert np.isfinite(Logistic(g=ElasticNet(0.1, 0.1), surrogate=surrogate).minimize(s)).all()  # type: ignore[arg-type]
+
+
+def test_a_sweep_that_leaves_the_first_atom_is_not_the_last() -> None:
+    """The first atom fits the second's start, so only what the second did says that the first must move again."""
+    A, B = np.array([[1.0, 0.9], [0.9, 1.0]]), 0.5 * np.random.default_rng(0).standard_normal((4, 2))
+    problem = Dictionary(2, ridge=0.0, ball=True, tolerance=1e-13)
+    stat = np.concatenate([pack(A), B.ravel()])
+    first = problem.restrict(B.ravel()).reshape(4, 2) * np.array([1.0, 0.0])
+    D = problem.minimize(stat, start=first.ravel()).reshape(4, 2)
+    np.testing.assert_allclose(D, problem.minimize(stat).reshape(4, 2), atol=1e-11)
+    np.testing.assert_allclose(D, problem.restrict((D - (D @ A - B)).ravel()).reshape(4, 2), atol=1e-12)
