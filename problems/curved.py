@@ -22,7 +22,7 @@ from fedmm.federation import Federation
 from fedmm.penalty import Penalty
 from fedmm.symmetric import pack, packed_size, project_psd, unpack
 from problems.gram import mean_gram
-from problems.inner import minimize_quadratic
+from problems.inner import by_row, minimize_quadratic
 
 __all__ = ["bounds", "check_rank", "lift", "minimize", "project", "split"]
 
@@ -51,6 +51,12 @@ def minimize(stat: Array, curvature: float, ridge: float, g: Penalty, start: Arr
         If T(s) is not unique; the message begins with `what`.
     """
     s1, s2 = split(stat)
+    if stat.ndim > 1 and (g.shrinkage(1.0) is None or not all_finite(stat)):
+
+        def alone(s: Array, first: Array | None) -> Array:
+            return minimize(s, curvature, ridge, g, first, tolerance, what)
+
+        return by_row(alone, stat, start)
     if not all_finite(stat):
         return s1 * float("nan")  # the run says that it diverged
     P = curvature * unpack(s2) + as_like(ridge * np.eye(s1.shape[-1]), s1)
@@ -59,13 +65,13 @@ def minimize(stat: Array, curvature: float, ridge: float, g: Penalty, start: Arr
     least, largest = bounds(P, g, what)
 
     def product(theta: Array) -> Array:
-        return (P @ theta[..., None])[..., 0]
+        return P @ theta
 
     return minimize_quadratic(product, least, largest, s1, g, start, tolerance)
 
 
 def bounds(P: Array, g: Penalty, what: str) -> tuple[float, float]:
-    """The extreme eigenvalues of symmetric `P` (..., d, d), over a leading axis too.
+    """The extreme eigenvalues of symmetric `P` (d, d).
 
     Raises
     ------

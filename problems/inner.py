@@ -15,7 +15,7 @@ convex, |x+ - x*| <= |v| / (mu + mu_g). One product with P an iteration: that of
 |---|---|
 | product | x -> P x |
 | least, largest | mu, L |
-| b, start | b, the first x; (..., d) |
+| b, start | b, the first x; (d,) |
 
 Source: A. Beck and M. Teboulle, SIAM J. Imaging Sciences 2, 2009; t for strongly convex objectives: A. Chambolle and T. Pock,
 Acta Numerica 25, 2016; restarts: B. O'Donoghue and E. Candes, Foundations of Computational Mathematics 15, 2015.
@@ -29,7 +29,7 @@ from fedmm.arrays import Array, namespace, norm2
 from fedmm.errors import SpecError
 from fedmm.penalty import Penalty
 
-__all__ = ["check_tolerance", "minimize_quadratic"]
+__all__ = ["by_row", "check_tolerance", "minimize_quadratic"]
 
 LIMIT = 100_000
 """Iterations after which the solve is given up: sqrt(L / mu) of some thousands."""
@@ -50,6 +50,12 @@ def check_tolerance(name: str, tolerance: float) -> None:
         raise SpecError(f"Expected {name}.tolerance in (0, 1), got {tolerance}.")
 
 
+def by_row(solve: Callable[[Array, Array | None], Array], stat: Array, start: Array | None) -> Array:
+    """``solve(stat, start)`` for every row of a block `stat` (m, q): each takes the path that it takes alone."""
+    rows = range(stat.shape[0])
+    return namespace(stat).stack([solve(stat[k, ...], None if start is None else start[k, ...]) for k in rows])
+
+
 def minimize_quadratic(
     product: Callable[[Array], Array],
     least: float,
@@ -59,21 +65,19 @@ def minimize_quadratic(
     start: Array | None,
     tolerance: float,
 ) -> Array:
-    r"""The minimiser of :math:`\frac12\langle x,Px\rangle-\langle b,x\rangle+g(x)`, shape (..., d).
-
-    With a leading axis, `least` and `largest` bound the eigenvalues of all rows, and the tolerance holds for every row.
+    r"""The minimiser of :math:`\frac12\langle x,Px\rangle-\langle b,x\rangle+g(x)`, shape (d,).
 
     Parameters
     ----------
     product : callable
-        x (..., d) to P x (..., d), P symmetric.
+        x (d,) to P x (d,), P symmetric.
     least, largest : float
         mu and L > 0; mu + mu_g > 0.
-    b : array (..., d)
+    b : array (d,)
         The linear term.
     g : Penalty
         The penalty.
-    start : array (..., d) or None
+    start : array (d,) or None
         A guess; None for zeros.
     tolerance : float
         See above; not below 64 machine epsilons of the dtype.
@@ -87,7 +91,7 @@ def minimize_quadratic(
     tolerance = max(tolerance, ROUNDING * float(xp.finfo(b.dtype).eps))
     step, mu = 1.0 / largest, g.strong_convexity
     q = (least + mu) / (largest + mu)
-    x = g.restrict(xp.zeros_like(b) if start is None else start + 0.0 * b)
+    x = g.restrict(xp.zeros_like(b) if start is None else start)
     y, Px, t, size = x, product(x), 1.0, xp.sqrt(norm2(b))
     Py = Px
     for _ in range(LIMIT):
@@ -95,7 +99,7 @@ def minimize_quadratic(
         x = g.prox(y - step * (Py - b), step)
         Px = product(x)
         v = largest * (y - x) + (Px - Py)
-        if bool(xp.all(xp.sqrt(norm2(v)) <= tolerance * (size + largest * xp.sqrt(norm2(x))))):
+        if bool(xp.sqrt(norm2(v)) <= tolerance * (size + largest * xp.sqrt(norm2(x)))):
             return x
         move = x - last
         if float(xp.sum((y - x) * move)) > 0:

@@ -34,7 +34,7 @@ from fedmm.errors import DataError
 from fedmm.penalty import Penalty
 from fedmm.symmetric import pack, packed_size, project_psd, unpack
 from problems.gram import gram
-from problems.inner import minimize_quadratic
+from problems.inner import by_row, minimize_quadratic
 
 __all__ = ["bend", "centred", "gap", "lift", "minimize", "nil", "project", "statistic"]
 
@@ -92,6 +92,12 @@ def minimize(stat: Array, classes: int, ridge: float, g: Penalty, start: Array |
     """
     s1, s2 = _split(stat, classes)
     xp = namespace(stat)
+    if stat.ndim > 1 and (g.shrinkage(1.0) is None or not all_finite(stat)):
+
+        def alone(s: Array, first: Array | None) -> Array:
+            return minimize(s, classes, ridge, g, first, tolerance)
+
+        return by_row(alone, stat, start)
     if not all_finite(stat):
         return _flat(s1) * float("nan")  # the run says that it diverged
     G, d = unpack(s2), s1.shape[-2]

@@ -21,7 +21,7 @@ def instance(seed: int, condition: float = 1e3) -> tuple[np.ndarray, np.ndarray]
 def solved(P: np.ndarray, b: np.ndarray, g: Any, tolerance: float, start: Any = None) -> np.ndarray:
     spectrum = np.linalg.eigvalsh(P)
     least, largest = float(spectrum.min()), float(spectrum.max())
-    return minimize_quadratic(lambda x: (P @ x[..., None])[..., 0], least, largest, b, g, start, tolerance)
+    return minimize_quadratic(lambda x: P @ x, least, largest, b, g, start, tolerance)
 
 
 @pytest.mark.parametrize("g", [L1(0.3), ElasticNet(0.2, 0.1), Box(-0.5, 1.0), GroupLasso(0.4, 4)], ids=str)
@@ -52,11 +52,21 @@ def test_from_the_answer_it_stays() -> None:
     assert warm <= 3 < len(calls)
 
 
-def test_a_block_is_a_loop() -> None:
-    pairs = [instance(seed) for seed in range(3)]
-    P, b = (np.stack(parts) for parts in zip(*pairs, strict=True))
-    got = solved(P, b, GroupLasso(0.2, 2), 1e-15)
-    np.testing.assert_allclose(got, [solved(*pair, GroupLasso(0.2, 2), 1e-15) for pair in pairs], atol=1e-11)
+@pytest.mark.parametrize(
+    "problem",
+    [Logistic(ridge=0.1, l1=0.1, surrogate="boehning"), Multinomial(2, ridge=0.1, l1=0.1, surrogate="boehning")],
+    ids=str,
+)
+def test_a_block_is_a_loop_bit_for_bit(problem: Any) -> None:
+    """However unlike its rows are: each is solved as if it were alone, so that a sweep gives what separate runs give."""
+    rng = np.random.default_rng(0)
+    size = 4 if isinstance(problem, Logistic) else 8
+    s1 = rng.standard_normal((3, size)) * np.array([[1.0], [100.0], [0.0]])
+    s2 = np.stack([pack(c * np.diag([1.0, 2.0, 0.1, 3.0])) for c in (1.0, 1e-3, 10.0)])
+    stats, starts = np.concatenate([s1, s2], axis=1), rng.standard_normal((3, size))
+    np.testing.assert_array_equal(problem.minimize(stats), [problem.minimize(s) for s in stats])
+    pairs = zip(stats, starts, strict=True)
+    np.testing.assert_array_equal(problem.minimize(stats, starts), [problem.minimize(s, t) for s, t in pairs])
 
 
 def test_zero_and_float32() -> None:
@@ -95,6 +105,13 @@ def test_a_statistic_that_is_not_finite_gives_a_theta_that_is_not(problem: Any, 
     s = np.ones(size)
     s[0] = np.inf
     assert np.isnan(problem.minimize(s)).all()
+    if not isinstance(problem, Dictionary):
+        other = (
+            np.concatenate([np.ones(size - 6), pack(np.eye(3))]) if size == 9 else np.concatenate([np.ones(6), np.eye(6)[0] + 1])
+        )
+        both = problem.minimize(np.stack([other, s]))
+        assert np.isfinite(both[0]).all()
+        assert np.isnan(both[1]).all()
 
 
 def test_a_singular_curvature_is_refused() -> None:
