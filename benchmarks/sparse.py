@@ -1,4 +1,4 @@
-"""Sparse data: the oracles of one client with the rows of w8a (300 features, 4 % of them not zero), CSR beside dense.
+"""Sparse data: the oracles of one client with the rows of w8a (300 features, 4 % not zero), CSR beside dense.
 
     FEDMM_DATA=... python benchmarks/sparse.py [--rows 20000]
 
