@@ -64,10 +64,11 @@ def test_coders_agree_and_the_coordinate_one_is_faster() -> None:
 
 
 @pytest.mark.parametrize("coder", CODERS)
-def test_one_atom_has_its_code_in_closed_form(coder: Any) -> None:
+@pytest.mark.parametrize("start", [1e-2, 1.0, 1e3])
+def test_one_atom_has_its_code_after_one_step(coder: Any, start: float) -> None:
     Z, W = instance(K=1)
     want = Z.sum(axis=1, keepdims=True) / (W.sum() + 0.3)
-    np.testing.assert_allclose(coder(Z, W, 0.3, 8, np.ones((20, 1))), want, rtol=1e-12)
+    np.testing.assert_allclose(coder(Z, W, 0.3, 1, np.full((20, 1), start)), want, rtol=1e-12)
 
 
 @pytest.mark.parametrize("coder", CODERS)
