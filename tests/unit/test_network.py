@@ -190,10 +190,10 @@ def test_predictions_are_labels() -> None:
     assert isinstance(problem, Network)
     predicted = problem.predict(result.theta, data[0].X)
     assert set(np.unique(predicted)) <= set(range(10))
-    assert problem.accuracy(result.theta, data[0]) == np.mean(predicted == data[0].y) > 0.85
+    assert problem.score(result.theta, data[0]) == np.mean(predicted == data[0].y) > 0.85
     both = np.stack([result.theta0, result.theta])
     assert problem.predict(both, data[0].X).shape == (2, len(data[0].X))
-    np.testing.assert_array_equal(problem.accuracy(both, data[0])[1], problem.accuracy(result.theta, data[0]))
+    np.testing.assert_array_equal(problem.score(both, data[0])[1], problem.score(result.theta, data[0]))
     with pytest.raises(DataError, match="64 numbers a row"):
         problem.predict(result.theta, data[0].X[:, :5])
     with pytest.raises(DataError, match="parameters, got shape"):
