@@ -140,7 +140,7 @@ def draw(results: Mapping[str, Result], what: str, path: Path, show: bool = Fals
 def main(argv: Sequence[str] | None = None) -> dict[str, Result]:
     """Run, print the table, draw the figure."""
     parser = argparse.ArgumentParser(description="FedAvg on a small convolutional network: how many local passes?")
-    parser.add_argument("--rounds", type=int, default=60, help="communication rounds (default 60)")
+    parser.add_argument("--rounds", type=int, default=30, help="communication rounds (default 30)")
     parser.add_argument("--out", type=Path, default=Path("network.png"), help="where the picture goes")
     parser.add_argument("--quick", action="store_true", help="4 rounds, to see that it works")
     parser.add_argument("--show", action="store_true", help="open a window")

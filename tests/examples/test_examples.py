@@ -358,7 +358,7 @@ def test_more_passes_help_clients_that_are_alike(
 @pytest.mark.slow
 def test_few_classes_each_cost_accuracy(network: Any, fedmm_data: Any) -> None:
     fedmm_data("fashion-mnist/train-images-idx3-ubyte.gz")
-    results = network.experiment(60, 20)
+    results = network.experiment(30, 10)
     ends = {name: network.measured(result, "accuracy")[1][-1] for name, result in results.items()}
     assert ends["iid, 5 passes"] > 0.75
     assert ends["iid, 5 passes"] > ends["few classes each, 5 passes"] + 0.05
