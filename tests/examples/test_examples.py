@@ -358,8 +358,9 @@ def test_more_passes_help_clients_that_are_alike(
 @pytest.mark.slow
 def test_few_classes_each_cost_accuracy(network: Any, fedmm_data: Any) -> None:
     fedmm_data("fashion-mnist/train-images-idx3-ubyte.gz")
-    results = network.experiment(30, 10)
+    results = network.experiment(30, 30)
     ends = {name: network.measured(result, "accuracy")[1][-1] for name, result in results.items()}
     assert ends["iid, 5 passes"] > 0.75
-    assert ends["iid, 5 passes"] > ends["few classes each, 5 passes"] + 0.05
-    assert ends["iid, 1 pass"] > ends["few classes each, 1 pass"] + 0.05
+    assert ends["iid, 5 passes"] > ends["few classes each, 5 passes"] + 0.03
+    assert ends["iid, 1 pass"] > ends["few classes each, 1 pass"] + 0.07
+    assert results["few classes each, 5 passes"].objective > results["iid, 5 passes"].objective + 0.1
