@@ -55,7 +55,7 @@ def explain(composition: Composition, aggregator: Aggregator | None = None) -> E
         composition.algorithm.settle(composition)
     except CompositionError as error:
         refusal = str(error)
-    rows = [*head, *_down(composition), *_up(composition), *_facts(composition)]
+    rows = [*head, *_down(composition), *_up(composition), *_beside(composition), *_facts(composition)]
     aggregator = aggregator or Mean()
     rows += [("replies", _weighting(composition, aggregator)), *_promise(_promised(composition, aggregator))]
     return Explanation(_table(rows), refusal)
@@ -84,6 +84,13 @@ def _up(composition: Composition) -> Iterator[tuple[str, str]]:
     algorithm = composition.algorithm
     message = algorithm.nothing(composition.problem, algorithm.init(composition.problem, composition.theta0))
     yield from _message("up", message, composition.channel, algorithm.compresses, "from each client of the cohort")
+
+
+def _beside(composition: Composition) -> Iterator[tuple[str, str]]:
+    buffers = composition.problem.buffers(composition.federation)
+    if buffers is not None:
+        size = bits_in_words(exact_bits(buffers))
+        yield "beside", f"buffers, {size} each way, exactly: averaged over those who replied"
 
 
 def _message(way: str, message: Any, channel: Channel, touched: tuple[str, ...] | None, who: str) -> Iterator[tuple[str, str]]:

@@ -53,6 +53,13 @@ def family(monkeypatch: pytest.MonkeyPatch) -> Any:
     return load(monkeypatch, "custom_family")
 
 
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Any:
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    torch.set_num_threads(1)  # for so small networks a second thread only waits
+    return load(monkeypatch, "plot_network")
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=[script.stem for script in SCRIPTS])
 def test_help(script: Path) -> None:
     done = subprocess.run([sys.executable, str(script), "--help"], capture_output=True, text=True, check=False)
@@ -328,3 +335,32 @@ def test_it_is_enrolled_as_the_essay_says(method: Any, monkeypatch: pytest.Monke
         lookup("method", "heavy-ball")
     monkeypatch.syspath_prepend(tmp_path)
     assert lookup("method", "heavy-ball") is method.HeavyBall
+
+
+# A network. The digits are always there, and small; Fashion-MNIST is what the essay shows.
+
+
+def test_more_passes_help_clients_that_are_alike(
+    network: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("FEDMM_DATA", raising=False)
+    path = tmp_path / "network.png"
+    results = network.main(["--quick", "--out", str(path)])
+    assert path.read_bytes().startswith(b"\x89PNG")
+    assert "digits, 4 rounds" in capsys.readouterr().out
+    assert list(results) == list(network.SETTINGS)
+    assert len({result.bits_up for result in results.values()}) == 1
+    alike = {name: setting for name, setting in network.SETTINGS.items() if name.startswith("iid")}
+    one, five = (network.measured(result, "accuracy")[1] for result in network.experiment(20, 20, alike).values())
+    assert five[-1] > one[-1] + 0.3
+
+
+@pytest.mark.slow
+def test_few_classes_each_cost_accuracy(network: Any, fedmm_data: Any) -> None:
+    fedmm_data("fashion-mnist/train-images-idx3-ubyte.gz")
+    results = network.experiment(30, 30)
+    ends = {name: network.measured(result, "accuracy")[1][-1] for name, result in results.items()}
+    assert ends["iid, 5 passes"] > 0.75
+    assert ends["iid, 5 passes"] > ends["few classes each, 5 passes"] + 0.03
+    assert ends["iid, 1 pass"] > ends["few classes each, 1 pass"] + 0.07
+    assert results["few classes each, 5 passes"].objective > results["iid, 5 passes"].objective + 0.1

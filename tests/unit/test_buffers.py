@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import fedmm
-from fedmm import Batched, Bernoulli, FedAvg, Federation, FedMM, FedSGD, FixedSize, RunError, Samples, TopK, solve
+from fedmm import Batched, Bernoulli, FedAvg, Federation, FedMM, FedSGD, FixedSize, RunError, Samples, TopK, compose, solve
 from fedmm.arrays import to_numpy
 from fedmm.batches import rows
+from fedmm.explain import explain
 from fedmm.keys import Key
 from fedmm.nn import Network
 from fedmm.types import Batch
@@ -114,6 +115,11 @@ def test_channels_never_touch_them_and_their_bits_count() -> None:
     assert exact.bits_down == 3 * 64 * (d + AVERAGED + COPIED)
     wire = TopK(1).encode(np.ones(d), Key(0))
     assert lossy.bits_up == 3 * (TopK(1).bits(wire) + 64 * (AVERAGED + COPIED))
+
+
+def test_explain_counts_them() -> None:
+    text = explain(compose(Network(normalised), data(), FedSGD(step=0.1))).text
+    assert "beside     buffers, 704 bit each way, exactly" in text  # 64 (2 x 5 + 1)
 
 
 def test_the_average_is_over_those_who_reply() -> None:
