@@ -42,7 +42,7 @@ from fedmm.nn import Network
 from problems.data import IID, Digits, Dirichlet, FashionMNIST
 
 CLIENTS, COHORT, BATCH, STEP = 50, 10, 20, 0.1
-TRAIN, TEST = 6000, 2000
+SIZES, FEW = (6000, 2000), (1000, 500)  # images for training and for testing; with --quick
 
 
 class Setting(NamedTuple):
@@ -62,11 +62,11 @@ SETTINGS: Mapping[str, Setting] = {
 }
 
 
-def images() -> tuple[str, Samples, Samples]:
+def images(sizes: tuple[int, int] = SIZES) -> tuple[str, Samples, Samples]:
     """What they are, those for training, and those for testing: one row of pixels in [0, 1] each, y the class."""
     if "FEDMM_DATA" in os.environ:
         train, test = (
-            FashionMNIST(part, labels="class", limit=n).load(None, 0) for part, n in (("train", TRAIN), ("test", TEST))
+            FashionMNIST(part, labels="class", limit=n).load(None, 0) for part, n in zip(("train", "test"), sizes, strict=True)
         )
         return "Fashion-MNIST", train, test
     X, y = Digits(labels="digit").load(None, 0)
@@ -74,11 +74,13 @@ def images() -> tuple[str, Samples, Samples]:
     return "digits", Samples(X[:1397], y[:1397]), Samples(X[1397:], y[1397:])
 
 
-def experiment(rounds: int, every: int, settings: Mapping[str, Setting] = SETTINGS) -> dict[str, Result]:
+def experiment(
+    rounds: int, every: int, settings: Mapping[str, Setting] = SETTINGS, sizes: tuple[int, int] = SIZES
+) -> dict[str, Result]:
     """Every setting from the same start; the share of right answers on the test images is a column of the trace."""
     import torch
 
-    _, train, test = images()
+    _, train, test = images(sizes)
 
     def single(x: Any) -> torch.Tensor:
         return torch.as_tensor(np.array(x), dtype=torch.float32)
@@ -128,6 +130,7 @@ def draw(results: Mapping[str, Result], what: str, path: Path, show: bool = Fals
     left.set(xlabel="communication round", ylabel=f"right answers, {what}", ylim=(0, 1))
     right.set(xlabel="communication round", ylabel="mean loss of the clients")
     for ax in (left, right):
+        ax.xaxis.get_major_locator().set_params(integer=True)
         ax.grid(alpha=0.25, lw=0.5)
         ax.spines[["top", "right"]].set_visible(False)
     left.legend(frameon=False, fontsize=8.5)
@@ -142,14 +145,15 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Result]:
     parser = argparse.ArgumentParser(description="FedAvg on a small convolutional network: how many local passes?")
     parser.add_argument("--rounds", type=int, default=60, help="communication rounds (default 60)")
     parser.add_argument("--out", type=Path, default=Path("network.png"), help="where the picture goes")
-    parser.add_argument("--quick", action="store_true", help="4 rounds, to see that it works")
+    parser.add_argument("--quick", action="store_true", help="4 rounds on few images, to see that it works")
     parser.add_argument("--show", action="store_true", help="open a window")
     args = parser.parse_args(argv)
     if args.rounds < 1:
         parser.error("expected --rounds >= 1")
     rounds = 4 if args.quick else args.rounds
-    results = experiment(rounds, every=min(5, rounds))
-    what = images()[0]
+    sizes = FEW if args.quick else SIZES
+    results = experiment(rounds, every=1 if args.quick else min(5, rounds), sizes=sizes)
+    what = images(sizes)[0]
     draw(results, what, args.out, args.show)
     width = max(map(len, results))
     print(f"{what}, {rounds} rounds\n{'':{width}}  {'right':>6}  {'loss':>7}  {'Mbit up':>8}")
