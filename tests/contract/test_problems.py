@@ -71,6 +71,10 @@ BROKEN: list[tuple[str, dict[str, Any]]] = [
     ("projects", {"project": lambda s, x: np.where(np.abs(x) < 10, x, 3 * x)}),
     ("pickles", {"__reduce__": lambda s: (Logistic, (0.2, s.l1, s.surrogate, s.rho))}),
     ("keeps_float32", {"gradient": lambda s, d, t, b=None: Logistic.gradient(s, d, t, b) * np.float64(1.0)}),
+    ("descends", {"statistic": lambda s, d, t, b=None, warm=None: (t - 30.0 * s.rho * s.gradient(d, t, b), None)}),
+    ("descends", {"minimize": lambda s, x, start=None: 1.5 * Logistic.minimize(s, x)}),
+    ("centralises", {"minimize": lambda s, x, start=None: Logistic.minimize(s, x) + (0.0 if start is None else 1e-6 * start)}),
+    ("centralises", {"project": lambda s, x: x + 1e-6}),
     ("same_on_array_api_strict", {"prox": lambda s, t, step: t if type(t) is np.ndarray else 1.001 * t}),
 ]
 
