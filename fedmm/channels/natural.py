@@ -9,7 +9,7 @@ r"""Natural compression: every number is rounded at random to one of the two pow
 
 A number costs its sign and its exponent: 1 + 8 bits for float32, 1 + 11 bits for float64. Magnitudes that the exponents do not
 reach are outside the facts: below the smallest normal number (1.2e-38, 2.2e-308) they are sent as 0, above the largest power of
-two (1.7e38, 9.0e307) as that power.
+two (1.7e38, 9.0e307) as that power. What is not finite stays so, as the exponent that is left, and the run says that it diverged.
 
 Source: S. Horvath, C.-Y. Ho, L. Horvath, A. N. Sahu, M. Canini, P. Richtarik, "Natural compression for distributed deep
 learning", arXiv 1905.10988. omega from the variance :math:`(|x|-2^e)(2^{e+1}-|x|)\le x^2/8` of one number.
@@ -60,6 +60,7 @@ class Natural(Channel):
         info = np.finfo(values.dtype)
         exponents = np.where(values == 0, 0, np.frexp(values)[1] - info.minexp)  # frexp: 2^e is 0.5 * 2^(e+1), so 1, 2, ...
         width = info.nexp
+        exponents = np.where(np.isfinite(values), exponents, 2**width - 1)
         return Field(np.signbit(values).astype(np.uint8), 1), Field(exponents.astype(np.int32), width)
 
     def facts(self, q: int) -> ChannelFacts:
@@ -82,7 +83,8 @@ def _powers(x: Array) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _rounded(x: Array, low: np.ndarray, up: np.ndarray) -> Array:
-    return namespace(x).sign(x) * as_like(low * np.where(up, 2.0, 1.0), x)
+    xp = namespace(x)
+    return xp.where(xp.isfinite(x), xp.sign(x) * as_like(low * np.where(up, 2.0, 1.0), x), x)
 
 
 def _enumerate(x: Array, low: np.ndarray, p: np.ndarray, random: np.ndarray) -> Iterator[tuple[float, Array]]:

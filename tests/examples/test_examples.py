@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -244,7 +244,8 @@ def test_the_distance_of_clients_with_one_label_each(monkeypatch: pytest.MonkeyP
 def test_the_robust_graphical_lasso_is_that_of_the_pooled_data(family: Any, capsys: pytest.CaptureFixture[str]) -> None:
     reference, best, results = family.main(["--quick"])
     printed = capsys.readouterr().out
-    assert "custom: of 22 laws 14 hold, 0 fail, 8 do not apply." in printed
+    torch = find_spec("torch") is not None  # one of the laws is that torch gives the same
+    assert f"custom: of 22 laws {14 if torch else 13} hold, 0 fail, {8 if torch else 9} do not apply." in printed
     assert "EM on the pooled data" in printed
     everyone, half, naive = results.values()
     assert abs(everyone.objective - best) < 1e-9

@@ -5,7 +5,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import scipy.sparse as sp
-import torch
 from scipy.stats import kstest
 
 from fedmm.errors import DataError, SpecError
@@ -26,7 +25,12 @@ def strided(X):
     return matrix
 
 
-GIVEN = {"dense": np.asarray, "sparse": sp.csr_matrix, "strided": strided, "torch": torch.as_tensor}
+def tensor(X):
+    """A torch tensor; the test is skipped, with a reason, without torch."""
+    return pytest.importorskip("torch", reason="torch is not installed").as_tensor(X)
+
+
+GIVEN = {"dense": np.asarray, "sparse": sp.csr_matrix, "strided": strided, "torch": tensor}
 
 
 def samples_of(n: int, classes: int, d: int = 5, seed: int = 0) -> Samples:

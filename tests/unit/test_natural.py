@@ -52,3 +52,17 @@ def test_the_ends_of_the_range(dtype: type) -> None:
     x = np.array([info.smallest_subnormal, info.smallest_normal, info.max, -info.max], dtype)
     top = np.ldexp(dtype(1), info.maxexp - 1)
     np.testing.assert_array_equal(Natural().decode(Natural().encode(x, Key(0))), [0, info.smallest_normal, top, -top])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_is_not_finite_stays_so(dtype: type) -> None:
+    """A run that diverges is seen to; the largest exponent is free to say it."""
+    x = np.array([np.inf, -np.inf, np.nan, 3.0], dtype)
+    wire = Natural().encode(x, Key(0))
+    np.testing.assert_array_equal(Natural().decode(wire)[:3], x[:3])
+    signs, exponents = Natural().fields(wire)
+    assert (exponents.values[:3] == 2**exponents.width - 1).all()
+    assert exponents.values[3] < 2**exponents.width - 1
+    assert signs.values.tolist()[:2] == [0, 1]
+    largest = Natural().fields(Natural().encode(np.array([np.finfo(dtype).max]), Key(0)))[1]
+    assert largest.values[0] == 2**largest.width - 2
