@@ -1,4 +1,4 @@
-"""Networks obey the laws of problems that can hold without a known L: all but those of majorisation and descent; with one layer, these too."""
+"""Networks obey the laws of problems that can hold without a known L, all but majorisation and descent; with one layer, all."""
 
 from __future__ import annotations
 
