@@ -13,7 +13,7 @@ import pytest
 from fedmm import Batched, FedAvg, Federation, FedMM, Objective, Samples, UpdateSizes, solve, solve_many
 from fedmm.keys import Key
 from fedmm.sweep.grid import bundles, points
-from problems import Logistic, Quadratic
+from problems import Dictionary, Logistic, Poisson, Quadratic
 from theory_checks.beds import bed, samples
 
 LABELLED = samples(0, n=4, labels=True)
@@ -49,6 +49,31 @@ def test_the_last_row_of_a_lane_that_ends_badly_measures_its_last_move(problem: 
         for column in ("objective", "parameter_step", "surrogate_step"):
             np.testing.assert_allclose(result.trace[column], own.trace[column], rtol=1e-8, err_msg=f"{column} at {step}")
     assert {result.status.code for result in many} == {"completed", code}
+
+
+def test_a_diverged_row_of_a_block_leaves_the_others_alone() -> None:
+    """T(s) of a block is NaN where the row's statistic is not finite, and nowhere else."""
+    rng = Key(7).generator()
+    counts = Federation([Samples(rng.random((6, 3)), rng.poisson(2.0, 6) * 1.0)])
+    signs = Federation([Samples(rng.standard_normal((6, 3)), np.where(np.arange(6) % 2, 1.0, -1.0))])
+    cases = [(Poisson(), counts), (Logistic(ridge=0.1, surrogate="boehning"), signs), (Dictionary(2, ball=True), signs)]
+    for problem, federation in cases:
+        settled: Any = problem.settle(federation, problem.oracles)
+        stats = np.stack([settled.statistic(federation[0], settled.start(federation))[0]] * 3)
+        stats[1, :] = np.inf
+        found = settled.minimize(stats)
+        np.testing.assert_array_equal(np.isfinite(found).all(axis=-1), [True, False, True], err_msg=problem.name)
+        np.testing.assert_array_equal(found[0], settled.minimize(stats[0]), err_msg=problem.name)
+
+
+def test_constrained_atoms_take_the_path_they_take_alone() -> None:
+    """A descent to a loose tolerance does not go on because another lane's has to."""
+    over = {"step": [0.05, 1.0], "seed": [0, 1]}
+    problem, federation = Dictionary(2, ball=True, tolerance=1e-2, iterations=30), samples(1, n=4)
+    many = solve_many(problem, federation, FedMM(batch=3), over=over, rounds=6)
+    for values, result in zip(many.values, many, strict=True):
+        own = solve(problem, federation, FedMM(batch=3, step=values["step"]), rounds=6, seed=values["seed"])
+        np.testing.assert_allclose(result.theta, own.theta, rtol=0, atol=1e-11 * (1 + np.abs(own.theta).max()))
 
 
 class Refusing(Quadratic):
