@@ -1,8 +1,8 @@
 r"""Numbers a model keeps beside its parameters: the running means and variances of batch normalisation.
 
 No gradient moves them: a client updates them as it looks at batches. They travel beside the model and beside the upload, exactly,
-and the server averages them over the clients that replied, with weights w_i normalised over these. Channels, aggregators and
-methods never see them.
+and the server averages them over the clients that replied, with weights w_i normalised over these; where all of these are 0 it
+keeps its own. Channels, aggregators and methods never see them.
 
 | name | symbol |
 |---|---|

@@ -88,5 +88,5 @@ def exchange(
     server = algorithm.server(problem, server, model, combined.value, cohort)
     if buffers is not None:
         bits_down += exact_bits(buffers)
-        buffers = buffers if mixture is None else average(mixture)
+        buffers = buffers if mixture is None or mixture.mass == 0 else average(mixture)
     return Exchange(server, combined.merged, bits_up, bits_down * called, buffers)

@@ -53,11 +53,6 @@ Keys = Key | tuple[Key, ...]
 """One key, or one per row of a block."""
 
 
-def is_block(key: Keys) -> bool:
-    """Whether `key` addresses the rows of a block rather than a single client."""
-    return type(key) is not Key
-
-
 def fold(key: Keys, *words: str | int) -> Keys:
     """`Key.fold` for one key or for each key of a block."""
     return key.fold(*words) if isinstance(key, Key) else tuple(k.fold(*words) for k in key)

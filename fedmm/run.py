@@ -218,23 +218,38 @@ def _as_if_unbroken(resume: Result) -> list[dict[str, float]]:
     return rows
 
 
+class _Asked:
+    """A handler of Ctrl-C that takes note, and tells the handler of the same kind that it stands in for (a sweep's)."""
+
+    def __init__(self, before: Any) -> None:
+        self.flag = threading.Event()
+        self.outer = before if isinstance(before, _Asked) else None
+
+    def __call__(self, number: int, frame: Any) -> None:
+        if self.flag.is_set():
+            raise KeyboardInterrupt
+        self.note()
+
+    def note(self) -> None:
+        self.flag.set()
+        if self.outer is not None:
+            self.outer.note()
+
+
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C sets a flag that is looked at between rounds; a second Ctrl-C acts at once. Only in the main thread."""
-    asked = threading.Event()
+    """Ctrl-C sets a flag that is looked at between rounds; a second Ctrl-C acts at once. Only in the main thread.
+
+    Inside another `interruptible` it sets the flags of both.
+    """
     if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
+        yield threading.Event().is_set
         return
     before = signal.getsignal(signal.SIGINT)
-
-    def ask(number: int, frame: Any) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-
-    signal.signal(signal.SIGINT, ask)
+    asked = _Asked(before)
+    signal.signal(signal.SIGINT, asked)
     try:
-        yield asked.is_set
+        yield asked.flag.is_set
     finally:
         signal.signal(signal.SIGINT, before)
 

@@ -51,7 +51,7 @@ from fedmm.types import Batch, Facts, HasGradient
 from problems.atoms import Shape, constrained_atoms
 from problems.batches import renewed, rows, take
 from problems.checks import check_query
-from problems.inner import check_tolerance
+from problems.inner import by_row, check_tolerance
 from problems.sparse_coding import encode, objective
 
 __all__ = ["Dictionary"]
@@ -234,10 +234,13 @@ class Dictionary(Problem):
 
         `stat` lies in S: s1 is positive semidefinite.
         """
+        constrained = self.ball or self.nonnegative
+        if constrained and stat.ndim > 1:
+            return by_row(self.minimize, stat, start)
         s1, s2 = self._split(stat)
         xp = namespace(stat)
         A = s1 + as_like(self.ridge * np.eye(self.components), stat)
-        if self.ball or self.nonnegative:
+        if constrained:
             if not all_finite(stat):
                 return _flat(s2) * float("nan")  # the run says that it diverged
             first = as_like(self._first(s2.shape[-2]), stat) if start is None else self.components_of(start)

@@ -37,7 +37,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from fedmm.arguments import check_fields
-from fedmm.arrays import Array, all_finite, as_like, data_dot, data_tdot, namespace, norm2
+from fedmm.arrays import Array, as_like, data_dot, data_tdot, namespace, norm2
 from fedmm.errors import SpecError
 from fedmm.federation import Federation, Samples
 from fedmm.problem import Problem
@@ -184,10 +184,9 @@ class Poisson(Problem):
         """
         if self.link == "log":
             return self.prox(stat, prox_gradient.settled(self.name, self.rho))
-        s1, s2 = _split(stat)
-        if not all_finite(stat):
-            return s1 * float("nan")  # the run says that it diverged
         xp = namespace(stat)
+        fine = xp.all(xp.isfinite(stat), axis=-1, keepdims=True)
+        s1, s2 = _split(xp.where(fine, stat, xp.ones_like(stat)))
         b = s2 + self.l1
         below = b + xp.sqrt(b * b + (4.0 * self.ridge) * s1)
         empty = below <= 0
@@ -196,7 +195,8 @@ class Poisson(Problem):
                 "poisson: the statistic has counts for a feature whose mean is 0, so that T(s) is infinite; take a smaller "
                 "step, a milder channel, or l1 > 0."
             )
-        return self.restrict(xp.where(empty, xp.zeros_like(s1), 2.0 * s1 / xp.where(empty, xp.ones_like(below), below)))
+        theta = self.restrict(xp.where(empty, xp.zeros_like(s1), 2.0 * s1 / xp.where(empty, xp.ones_like(below), below)))
+        return xp.where(fine, theta, xp.full_like(theta, float("nan")))  # the run says that it diverged
 
     def lift(self, theta: Array) -> Array:
         r""":math:`((1+a)\theta+\lambda\theta^2,1)`, or :math:`\theta+\rho a\,\mathrm{sign}(\theta)`.

@@ -29,7 +29,7 @@ from fedmm.arrays import Array, namespace
 from fedmm.composition import Composition, inverse_smoothness
 from fedmm.errors import SpecError
 from fedmm.federation import sample_count
-from fedmm.keys import fold, is_block
+from fedmm.keys import fold
 from fedmm.problem import Problem
 from fedmm.schedules import Schedule, as_schedule
 from fedmm.types import Batch, Cohort, HasGradient, Promise, Ticket
@@ -100,7 +100,7 @@ class FedAvg(Algorithm):
 
     def _batches(self, data: Any, ticket: Ticket) -> Iterator[Batch | None]:
         if self.local_epochs is not None and self.batch is not None:
-            pieces = -(-sample_count(data, is_block(ticket.key)) // self.batch)
+            pieces = -(-sample_count(data, isinstance(ticket.client, tuple)) // self.batch)
             for e in range(self.local_epochs):
                 yield from (Batch(self.batch, fold(ticket.key, e), k) for k in range(pieces))
             return

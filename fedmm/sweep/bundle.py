@@ -110,7 +110,6 @@ class Bundle:
             cohorts.append(drawn[seed])
             kept = ("exchanges", "seconds", "bits_up", "bits_down")
             lane.rows.append({"round": t, **{name: lane.rows[-1][name] for name in kept}, "clients": 0})
-        self.before = self.server, self.theta
         self._exchange(cohorts)
         self._measure()
         self._stop(t)
@@ -134,13 +133,15 @@ class Bundle:
         seconds = (time.perf_counter() - begin) / len(self.live)
         ok = finite(done.server, len(self.live)) & finite(theta, len(self.live))
         self._accept(done, ok, seconds)
+        server = done.server
         if not ok.all():  # these lanes keep the state of the round before
             said = Status("diverged", f"Round {t} gave values that are not finite. {self._keeps(t)} {REMEDY}")
             left = np.flatnonzero(ok).tolist()
             self._retire({int(i): said for i in np.flatnonzero(~ok)}, undone=True)
-            self.server, self.theta = pick(done.server, left), pick(theta, left)
-        else:
-            self.server, self.theta = done.server, theta
+            server, theta = pick(server, left), pick(theta, left)
+        if t > 0:
+            self.before = self.server, self.theta
+        self.server, self.theta = server, theta
 
     def _keeps(self, t: int) -> str:
         return f"Theta and the trace are those of round {t - 1}." if t > 0 else "Nothing was computed."
@@ -162,18 +163,19 @@ class Bundle:
     def _one_by_one(self, cohorts: list[Cohort], exact: bool) -> None:
         """The exchange again for every lane alone, the living ones put together again afterwards."""
         everyone, server, theta, before = self.live, self.server, self.theta, self.before
-        kept: list[tuple[int, Any, Any]] = []
+        kept: list[tuple[int, Any, Any, Any]] = []
         for i, number in enumerate(everyone):
             self.live, self.server, self.theta = [number], pick(server, [i]), pick(theta, [i])
             self.before = None if before is None else (pick(before[0], [i]), pick(before[1], [i]))
             self._exchange([cohorts[i]], exact)
             if self.live:
-                kept.append((i, self.server, self.theta))
-        self.live = [everyone[i] for i, _, _ in kept]
+                kept.append((i, self.server, self.theta, self.before))
+        self.live = [everyone[i] for i, *_ in kept]
         if kept:
-            rows = [i for i, _, _ in kept]
-            self.server, self.theta = (join([row(tree[k], 0) for tree in kept]) for k in (1, 2))
-            self.before = None if before is None else (pick(before[0], rows), pick(before[1], rows))
+            self.server, self.theta = (join([row(lane[k], 0) for lane in kept]) for k in (1, 2))
+            self.before = (
+                None if kept[0][3] is None else tuple(join([row(lane[3][k], 0) for lane in kept]) for k in (0, 1))  # type: ignore[assignment]
+            )
 
     def _retire(self, statuses: dict[int, Status], undone: bool = False) -> None:
         """End the lanes at these places with what they have; `undone` says that the round of their last row was not done."""

@@ -102,11 +102,15 @@ def _parts(parts: Parts, values: Mapping[str, Any], places: tuple[int, ...], mad
     return replace(parts, **given, seed=seed)
 
 
-def bundles(found: Sequence[Point]) -> list[list[int]]:
-    """The numbers of the points that run side by side: they differ in seeds and in fields their method sweeps alone."""
+def bundles(found: Sequence[Point], seeds_apart: bool = False) -> list[list[int]]:
+    """The numbers of the points that run side by side: they differ in seeds and in fields their method sweeps alone.
+
+    With `seeds_apart` not in seeds: sparse rows drawn at several addresses cannot be stacked.
+    """
     groups: dict[tuple[Any, ...], list[int]] = {}
     for number, point in enumerate(found):
-        groups.setdefault(_common(point), []).append(number)
+        apart = (point.parts.seed,) if seeds_apart else ()
+        groups.setdefault((*_common(point), *apart), []).append(number)
     return list(groups.values())
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from fedmm.aggregators import Aggregator, Mean
 from fedmm.algorithm import Algorithm
 from fedmm.arguments import check_instance, several, whole
-from fedmm.arrays import Array
+from fedmm.arrays import Array, is_sparse, leaves
 from fedmm.channels import Channel, Identity
 from fedmm.composition import Composition
 from fedmm.errors import CompositionError, SpecError
@@ -97,15 +97,17 @@ def solve_many(
     executor = InProcess() if executor is None else executor
     check_instance("executor", executor, Executor)
     check_rules(rules, measured)
+    check_instance("federation", federation, Federation)
     found = points(parts, over)
-    groups = [(group, _composed(found, group, federation, theta0, measured)) for group in bundles(found)]
+    sparse = any(is_sparse(leaf) for _, data in federation.looked_at() for _, leaf in leaves(data))
+    groups = [(group, _composed(found, group, federation, theta0, measured)) for group in bundles(found, seeds_apart=sparse)]
     results: dict[int, Result] = {}
-    steps = sum(rounds if _together(found, group, executor) else rounds * len(group) for group, _ in groups)
+    steps = sum(rounds if _together(found, group, one, executor) else rounds * len(group) for group, one in groups)
     with interruptible() as interrupted, _bar(sys.stderr.isatty() if progress is None else progress, steps) as show:
         for group, composition in groups:
             if interrupted():
                 break
-            if _together(found, group, executor):
+            if _together(found, group, composition, executor):
                 bundle = Bundle([found[k].parts for k in group], composition, measured, rules)
                 results |= dict(zip(group, bundle.go(rounds, interrupted, show), strict=True))
                 continue
@@ -154,11 +156,12 @@ def in_words(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={shown(value)}" for name, value in values.items())
 
 
-def _together(found: Sequence[Point], group: Sequence[int], executor: Executor) -> bool:
-    """Whether the runs of a bundle can go side by side."""
+def _together(found: Sequence[Point], group: Sequence[int], composition: Composition, executor: Executor) -> bool:
+    """Whether the runs of a bundle can go side by side; buffers (batch normalisation) are one set a run."""
     parts = found[group[0]].parts
-    plain = type(parts.participation).tolerates is Participation.tolerates
-    return len(group) > 1 and type(executor) is InProcess and type(parts.aggregator) is Mean and plain
+    plain = type(parts.participation).tolerates is Participation.tolerates and type(parts.aggregator) is Mean
+    bare = composition.problem.buffers(composition.federation) is None
+    return len(group) > 1 and type(executor) is InProcess and plain and bare
 
 
 def _alone(

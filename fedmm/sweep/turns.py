@@ -92,7 +92,7 @@ def exchange(stage: Stage, server: Any, cohorts: Sequence[Cohort], exact: bool =
     count = len(cohorts)
     everywhere = list(range(count))
     shared = all(_same(cohort, cohorts[0]) for cohort in cohorts)
-    model, down = _delivered(stage, server, cohorts, shared, exact)
+    model, down = _delivered(stage, server, cohorts, exact)
     totals: list[Any] = [None] * (1 if shared else count)
     bits_up, pending = [0] * count, {}
     invited: dict[int, list[tuple[int, Ticket]]] = {}
@@ -144,7 +144,7 @@ def _same(a: Cohort, b: Cohort) -> bool:
     )
 
 
-def _delivered(stage: Stage, server: Any, cohorts: Sequence[Cohort], shared: bool, exact: bool) -> tuple[Any, list[int]]:
+def _delivered(stage: Stage, server: Any, cohorts: Sequence[Cohort], exact: bool) -> tuple[Any, list[int]]:
     """The model of every lane, and the bits its broadcast took over all clients."""
     outgoing = stage.algorithm.broadcast(stage.problem, server, cohorts[0])
     if exact or type(stage.downlink) is Identity:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 from fedmm import (
     MM,
@@ -24,6 +25,7 @@ from fedmm import (
     Naive,
     Objective,
     RandK,
+    Samples,
     SpecError,
     StochasticMM,
     UpdateSizes,
@@ -38,11 +40,14 @@ from problems import Dictionary, LeastSquares, Logistic, Quadratic
 from theory_checks.beds import bed, samples
 
 LABELLED, PLAIN = samples(0, n=4, labels=True), samples(1, n=4)
+SPARSE = Federation([Samples(csr_array(X), y) for X, y in LABELLED])
 LOGISTIC = Logistic(ridge=0.1)
 
 SIDE_BY_SIDE: dict[str, tuple[Any, Federation, Algorithm, dict[str, Any], dict[str, Any]]] = {
     "fedavg": (LOGISTIC, LABELLED, FedAvg(step=0.1), {"step": [0.1, 0.5, 2.0], "server_step": [0.5, 1.0]}, {}),
     "fedavg-batches": (LOGISTIC, LABELLED, FedAvg(batch=2), {"step": [0.1, 0.5], "seed": [0, 1, 2]}, {}),
+    "fedavg-epochs": (LOGISTIC, LABELLED, FedAvg(batch=2, local_epochs=2), {"step": [0.1, 0.5], "seed": [0, 1]}, {}),
+    "sparse-batches": (LOGISTIC, SPARSE, FedMM(batch=2), {"step": [0.1, 0.5], "seed": [0, 1]}, {}),
     "fedsgd-theory": (LOGISTIC, LABELLED, FedSGD(), {"step": ["theory", 0.1, InverseSqrt(0.3)]}, {}),
     "fedpm": (LOGISTIC, LABELLED, FedPM(local_steps=2), {"step": [0.3, 1.0]}, {}),
     "stochastic-mm": (LOGISTIC, LABELLED, StochasticMM(batch=2), {"step": [0.1, 0.9], "seed": [3, 4]}, {}),
