@@ -77,7 +77,7 @@ class GaussianPrecision(Problem):
         "method": "fedmm",
         "rounds": 100,
         "participation": "bernoulli:0.5",
-        "set": {"problem.c": 0.1, "method.step": 0.3},
+        "set": {"problem.c": 0.1, "method.start": "lift", "method.step": 0.3},
     }
 
     def __post_init__(self) -> None:
