@@ -144,7 +144,7 @@ class Result:
             ("problem", part_in_words(parts.problem)),
             ("data", federation_in_words(federation) if federation is not None else f"sha256 {self.digest[:12]}..., not at hand"),
             ("method", ", ".join([part_in_words(parts.algorithm), *through])),
-            ("objective", f"{self.objective:.10g}" + _since(began, self.objective)),
+            ("objective", f"{self.objective:.10g}" + (f", from {began:.6g} in round 0" if began == began else "")),
             ("rounds", f"{self.rounds}"),
             ("sent", f"{bits_in_words(self.bits_up)} up, {bits_in_words(self.bits_down)} down"),
             ("seconds", f"{self.seconds:.3g}"),
@@ -183,15 +183,6 @@ class Result:
         from fedmm.storage import save
 
         return save(self, folder, overwrite=overwrite)
-
-
-def _since(began: float, ended: float) -> str:
-    """From where the objective came, and a warning if it rose: a run can complete its rounds without minimising."""
-    if began != began:
-        return ""
-    if ended > began + 1e-9 * abs(began):
-        return f", up from {began:.6g} in round 0: not minimised; try a smaller step or another method"
-    return f", from {began:.6g} in round 0"
 
 
 class RunError(FedmmError, RuntimeError):
