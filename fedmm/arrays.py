@@ -140,7 +140,7 @@ def cholesky_solve(P: Array, v: Array, what: str = "The matrix") -> Array:
     numpy.linalg.LinAlgError
         If `P` is not positive definite; the message begins with `what`.
     """
-    remedy = f"{what} is not positive definite; add a ridge (strong convexity) or damping."
+    remedy = f"{what} is not positive definite; add a ridge (strong convexity)."
     if type(P) is np.ndarray and P.ndim == 2:
         from scipy.linalg import LinAlgError, cho_factor, cho_solve
 

@@ -112,7 +112,7 @@ class Composition:
         if problem.penalized and not algorithm.handles_penalty:
             return (
                 f"{algorithm.name} minimises f alone, but {problem.name} has a penalty g = {problem.penalized}; "
-                "choose a surrogate method (fedmm, mm), or set the penalty to zero."
+                "choose a surrogate method (fedmm, mm), or leave the penalty out where it is an option."
             )
         if algorithm.compresses == () and not isinstance(channel, Identity):
             return (

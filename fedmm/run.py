@@ -31,6 +31,8 @@ __all__ = ["REMEDY", "Callback", "Run", "interruptible"]
 REMEDY = "Try a smaller step, step='theory' where the method has it, or a channel with less variance."
 """What to try after a divergence."""
 
+RISEN = "Try a smaller step, larger batches, or another method."
+
 Callback = Callable[[Snapshot, dict[str, float]], None]
 """Called after every round with the run as it stands and the new row of the trace."""
 
@@ -86,7 +88,10 @@ class Run:
     def _completed(self, last: int) -> Status:
         objective = self.rows[-1].get("objective", 0.0)
         if np.isfinite(objective):
-            return Status("completed", f"All {last} rounds done.")
+            began = self.rows[0].get("objective", objective)
+            risen = objective > began + 1e-6 * (1 + abs(began))  # finite, and yet nothing was minimised
+            but = f", but the objective rose from {began:.4g} to {objective:.4g}. {RISEN}" if risen else "."
+            return Status("completed", f"All {last} rounds done{but}")
         return Status("diverged", f"All {last} rounds done, but the objective is {objective}. {REMEDY}")
 
     def _ended(self, rules: tuple[StopRule, ...], done: int, last: int, interrupted: bool) -> Status | None:

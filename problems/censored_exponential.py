@@ -73,7 +73,7 @@ class CensoredExponential(Problem):
         "method": "fedmm",
         "rounds": 100,
         "participation": "bernoulli:0.5",
-        "set": {"method.step": 0.3},
+        "set": {"method.start": "lift", "method.step": 0.3},
     }
 
     def __post_init__(self) -> None:

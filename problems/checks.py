@@ -107,7 +107,7 @@ def check_labels(name: str, federation: Federation) -> None:
         Naming the client and the labels found.
     """
     for i, data in federation.looked_at():
-        if not bool(namespace(data.y).all(data.y * data.y == 1)):
+        if not bool(namespace(data.y).all(abs(data.y) == 1)):
             found = np.unique(to_numpy(data.y))
             shown = ", ".join(f"{label:g}" for label in found[:5]) + (", ..." if len(found) > 5 else "")
             remedy = "use 2 * y - 1" if set(found) <= {0.0, 1.0} else "map one class to -1 and the other to +1"
@@ -122,7 +122,7 @@ def check_classes(name: str, federation: Federation, classes: int | None) -> int
     DataError
         Naming the client and the label.
     """
-    most = 0
+    most, n = 0, 0
     for i, data in enumerate(federation) if classes is None else federation.looked_at():  # counting takes a look at everybody
         y = to_numpy(data.y)
         wrong = y[(y < 0) | (y != np.floor(y))]
@@ -130,9 +130,11 @@ def check_classes(name: str, federation: Federation, classes: int | None) -> int
             raise DataError(
                 f"{name} expects labels 0, 1, ..., K - 1 that are whole numbers, got {wrong[0]:g} for client {i}; renumber."
             )
-        most = max(most, int(y.max()))
+        most, n = max(most, int(y.max())), n + y.size
         if classes is not None and most >= classes:
             raise DataError(f"{name} has classes={classes}, labels 0 to {classes - 1}, but client {i} has {most}; raise classes.")
+    if classes is None and most > max(1, n):  # theta would have a row for each label that never occurs
+        raise DataError(f"{name} counts classes by the largest label, {most:.6g} among {n} samples; renumber, or give classes.")
     return max(most + 1, 2) if classes is None else classes
 
 

@@ -44,7 +44,7 @@ __all__ = ["Custom"]
 
 @dataclass(frozen=True)
 class Custom(Problem):
-    r"""Your own :math:`U_s=g+\psi-\langle s,\phi\rangle` as a CVXPY program; needs the extra ``fedmm[cvxpy]``.
+    r"""A surrogate family of your own, T(s) as a CVXPY program and S-bar as a Python function; needs the extra ``fedmm[cvxpy]``.
 
     Parameters
     ----------

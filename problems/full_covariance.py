@@ -60,7 +60,7 @@ class Full(Covariance):
         if not bool(xp.all(least > 8.0 * m.shape[-1] * float(xp.finfo(A.dtype).eps) * most)):
             raise np.linalg.LinAlgError(
                 "gaussian-mixture: a component's covariance is singular (its samples lie in a subspace, or there are none), "
-                "so T(s) does not exist; set c > 0, or take fewer components or another covariance."
+                "so T(s) does not exist; raise c, or take fewer components or another covariance."
             )
         return m, A / (s1 + prior.c)[..., None]
 

@@ -77,7 +77,7 @@ class GaussianPrecision(Problem):
         "method": "fedmm",
         "rounds": 100,
         "participation": "bernoulli:0.5",
-        "set": {"problem.c": 0.1, "method.step": 0.3},
+        "set": {"problem.c": 0.1, "method.start": "lift", "method.step": 0.3},
     }
 
     def __post_init__(self) -> None:
@@ -164,7 +164,9 @@ class GaussianPrecision(Problem):
         A = stat + as_like(pack(self.c * self.scale * np.eye(p)), stat)
         values = xp.linalg.eigvalsh(unpack(A))
         if not bool(xp.all(values[..., 0] > 4.0 * p * float(xp.finfo(stat.dtype).eps) * values[..., -1])):
-            raise np.linalg.LinAlgError("gaussian-precision: the statistic is singular, so T(s) does not exist; set c > 0.")
+            raise np.linalg.LinAlgError(
+                "gaussian-precision: the statistic is singular, so T(s) does not exist; raise c, or scale the features."
+            )
         return _inverse(A) * (1.0 + self.c) if self.parameter == "precision" else A * (1.0 / (1.0 + self.c))
 
     def lift(self, theta: Array) -> Array:

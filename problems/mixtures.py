@@ -83,7 +83,9 @@ def normalized(name: str, s1: Array, a: float) -> Array:
     xp = namespace(s1)
     total = xp.sum(s1, axis=-1, keepdims=True) + a * s1.shape[-1]
     if not bool(xp.all(total > 0)):
-        raise ZeroDivisionError(f"{name}: every component of the statistic is empty, so T(s) does not exist; set a > 0.")
+        raise ZeroDivisionError(
+            f"{name}: every component of the statistic is empty, so T(s) does not exist; raise a, or scale the data."
+        )
     return (s1 + a) / total
 
 

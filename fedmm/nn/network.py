@@ -33,7 +33,7 @@ from fedmm.arrays import Array, as_like, is_torch, namespace, norm2, to_numpy
 from fedmm.batches import take
 from fedmm.buffers import Buffers, Session
 from fedmm.checks import check_array, numeric
-from fedmm.errors import DataError, SpecError
+from fedmm.errors import DataError, FedmmError, SpecError
 from fedmm.federation import Federation, Samples
 from fedmm.keys import Key
 from fedmm.nn.architectures import ARCHITECTURES, IMAGES, named
@@ -141,10 +141,15 @@ class Network(Problem):
     @cached_property
     def _flat(self) -> Flat:
         """The module as a function of a flat vector; built once."""
+        from torch.nn.parameter import is_lazy
+
         if self.input_shape is None or self.outputs is None:
             raise SpecError("network.input_shape and network.outputs are not known yet; call settle(federation, ()) first.")
         loss = named(self.loss, LOSSES, "loss") if isinstance(self.loss, str) else self.loss
-        return Flat(self._built(self.input_shape, self.outputs), loss, self.input_shape)
+        module = self._built(self.input_shape, self.outputs)
+        if any(is_lazy(each) for each in [*module.parameters(), *module.buffers()]):
+            raise SpecError("network.architecture has lazy layers, whose sizes are not known; give them, or pass it a sample.")
+        return Flat(module, loss, self.input_shape)
 
     def _built(self, input_shape: tuple[int, ...], outputs: int) -> Module:
         import torch
@@ -156,7 +161,15 @@ class Network(Problem):
             builder = named(builder, ARCHITECTURES, "architecture")
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(int(Key(self.init).fold("network").generator().integers(2**62)))
-            module = builder(input_shape, outputs)
+            try:
+                module = builder(input_shape, outputs)
+            except FedmmError:
+                raise
+            except Exception as error:  # someone else's function: whatever it says
+                raise SpecError(
+                    f"network.architecture = {self.architecture!r} cannot be called with (input_shape, outputs) = "
+                    f"({input_shape}, {outputs}): {type(error).__name__}: {str(error).rstrip('.')}."
+                ) from error
         if not isinstance(module, torch.nn.Module):
             raise SpecError(f"Expected {self.architecture!r} to build a torch.nn.Module, got {type(module).__name__}.")
         return module
@@ -320,7 +333,10 @@ class Network(Problem):
         if self.loss == CROSS_ENTROPY:
             outputs = classes_of(federation, outputs)
         settled = replace(self, input_shape=shape, outputs=1 if outputs is None else outputs)
-        check_module(settled._flat, _tensor(federation[0].X[:1, ...]), _tensor(federation[0].y[:1, ...]))
+        X, y = federation[0].X[:1, ...], federation[0].y[:1, ...]
+        if self.loss == CROSS_ENTROPY:
+            y = y * 0 + (settled.outputs - 1)  # the class that a module with too few outputs lacks
+        check_module(settled._flat, _tensor(X), _tensor(y))
         return settled
 
     def facts(self, federation: Federation) -> Facts:

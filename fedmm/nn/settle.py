@@ -46,7 +46,7 @@ def classes_of(federation: Federation, outputs: int | None) -> int:
     SpecError
         If the classes are not known because not all clients may be looked at.
     """
-    largest, seen = 0, 0
+    largest, seen, samples = 0, 0, 0
     for i, data in federation.looked_at():
         xp = namespace(data.y)
         low, high = float(xp.min(data.y)), float(xp.max(data.y))
@@ -55,9 +55,13 @@ def classes_of(federation: Federation, outputs: int | None) -> int:
             raise DataError(f"network expects the classes 0, 1, ... in y of client {i}, got {bad}; number the classes from 0.")
         if outputs is not None and high >= outputs:
             raise DataError(f"network has {outputs} outputs, but client {i} has the class {high:g}; set outputs.")
-        largest, seen = max(largest, int(high)), seen + 1
+        largest, seen, samples = max(largest, int(high)), seen + 1, samples + int(data.y.shape[0])
     if outputs is None and seen < len(federation):
         raise SpecError("Expected network.outputs, for the clients' labels are loaded only when needed; give their number.")
+    if outputs is None and largest > max(1, samples):  # the last layer would have a row for each class that never occurs
+        raise DataError(
+            f"network counts classes by the largest, {largest:.6g} among {samples} samples; renumber, or set outputs."
+        )
     return max(largest + 1, 2) if outputs is None else outputs
 
 
@@ -69,6 +73,7 @@ def check_module(flat: Flat, X: Tensor, y: Tensor) -> None:
     SpecError
         Saying which.
     """
+    from torch import Tensor
     from torch.nn.modules.dropout import _DropoutNd
 
     if not flat.parameters:
@@ -86,5 +91,7 @@ def check_module(flat: Flat, X: Tensor, y: Tensor) -> None:
         raise SpecError(
             f"The module or the loss does not take samples of shape {flat.input_shape} ({reason}); set input_shape and outputs."
         ) from error
+    if not isinstance(loss, Tensor):
+        raise SpecError(f"Expected the loss to give a torch tensor, the mean over samples, got {type(loss).__name__}.")
     if loss.ndim != 0:
         raise SpecError(f"Expected the loss to give one number, the mean over samples, got shape {tuple(loss.shape)}.")

@@ -94,6 +94,11 @@ def test_classes_are_counted_and_labels_checked() -> None:
         X, y = samples()
         with pytest.raises(DataError, match=rf"whole numbers, got {label:g} for client 0"):
             Multinomial().settle(Federation([Samples(X, np.where(y == 1, label, y))]), BOTH)
+    X, y = samples()
+    sparse = Federation([Samples(X, 1e9 * y)])  # a mistake: theta would have 6e9 coordinates
+    with pytest.raises(DataError, match=r"largest label, 2e\+09 among 9 samples; renumber, or give classes"):
+        Multinomial().settle(sparse, BOTH)
+    assert Multinomial(50).settle(data, BOTH).classes == 50
     with pytest.raises(SpecError, match="classes is not known yet"):
         Multinomial().start(data)
 

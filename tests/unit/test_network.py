@@ -114,6 +114,11 @@ def changed(change: Any) -> Federation:
         (Network(lambda shape, outputs: torch.nn.Linear(5, 3)), digits(), "does not take samples of shape"),
         (Network(lambda shape, outputs: torch.nn.ReLU()), digits(), "trainable parameters"),
         (Network(loss=lambda outputs, y: outputs.sum(-1)), digits(), "one number, the mean"),
+        (Network(loss=lambda outputs, y: 3.0), digits(), "a torch tensor, .* got float"),
+        (Network(torch.nn.Linear(16, 2)), digits(), "out of bounds.*set input_shape and outputs"),
+        (Network(torch.nn.LazyLinear(3)), digits(), "lazy layers"),
+        (Network(lambda shape: torch.nn.Linear(16, 3)), digits(), r"cannot be called with \(input_shape, outputs\)"),
+        (Network(), Federation([Samples(X, 1e9 * y) for X, y in digits()]), "largest, .* samples; renumber"),
     ],
 )
 def test_bad_data_and_modules_are_refused_before_round_0(problem: Network, data: Federation, message: str) -> None:

@@ -49,7 +49,7 @@ from fedmm.testing.federations import sample_federation
 from fedmm.testing.runs import assert_same_run
 from fedmm.testing.scripted import PlayedCohorts
 from fedmm.types import Batch, HasGradient
-from problems import Dictionary, LeastSquares, Logistic, Quadratic
+from problems import Dictionary, Huber, LeastSquares, Logistic, Quadratic
 from theory_checks.beds import bed
 
 REAL, LABELS = sample_federation(), sample_federation(labels=True)
@@ -365,3 +365,12 @@ def test_a_metric_without_its_oracle_is_refused_and_one_with_it_is_settled_for()
 
     with pytest.raises(SpecError, match="field needs the oracle HasSurrogate, which logistic does not offer"):
         solve(Gradients(), federation, FedAvg(), rounds=1, metrics=Field())
+
+
+def test_a_run_that_ends_above_its_start_says_so() -> None:
+    """Too long a step on a loss that grows linearly: nothing overflows, and nothing is minimised."""
+    federation = sample_federation()
+    short, long = (solve(Huber(), federation, FedSGD(step=step), rounds=3, progress=False) for step in (0.1, 1e6))
+    assert short.status.message == "All 3 rounds done."
+    assert long.status.ok
+    assert "but the objective rose from" in long.status.message
