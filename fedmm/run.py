@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,12 +26,13 @@ from fedmm.stopping import StopRule
 from fedmm.trace import Trace
 from fedmm.types import Cohort
 
-__all__ = ["REMEDY", "Callback", "Run", "interruptible"]
+__all__ = ["REMEDY", "Callback", "Run", "completed", "interruptible"]
 
 REMEDY = "Try a smaller step, step='theory' where the method has it, or a channel with less variance."
 """What to try after a divergence."""
 
 RISEN = "Try a smaller step, larger batches, or another method."
+"""What to try where the objective rose."""
 
 Callback = Callable[[Snapshot, dict[str, float]], None]
 """Called after every round with the run as it stands and the new row of the trace."""
@@ -83,16 +84,7 @@ class Run:
                         show(self.rows[-1])
                         status = self._ended(rules, done, last, interrupted())
             self._measure(self.rows[-1], ending=True)
-        return self._result(status or self._completed(last))
-
-    def _completed(self, last: int) -> Status:
-        objective = self.rows[-1].get("objective", 0.0)
-        if np.isfinite(objective):
-            began = self.rows[0].get("objective", objective)
-            risen = objective > began + 1e-6 * (1 + abs(began))  # finite, and yet nothing was minimised
-            but = f", but the objective rose from {began:.4g} to {objective:.4g}. {RISEN}" if risen else "."
-            return Status("completed", f"All {last} rounds done{but}")
-        return Status("diverged", f"All {last} rounds done, but the objective is {objective}. {REMEDY}")
+        return self._result(status or completed(self.rows, last))
 
     def _ended(self, rules: tuple[StopRule, ...], done: int, last: int, interrupted: bool) -> Status | None:
         for rule in rules:
@@ -211,6 +203,17 @@ class Run:
             metrics=self.metrics,
             buffers=self.buffers,
         )
+
+
+def completed(rows: Sequence[Mapping[str, float]], last: int) -> Status:
+    """How a run of so many rounds ended, from its trace: an objective that is not finite, or rose, is said."""
+    objective = rows[-1].get("objective", 0.0)
+    if not np.isfinite(objective):
+        return Status("diverged", f"All {last} rounds done, but the objective is {objective}. {REMEDY}")
+    began = rows[0].get("objective", objective)
+    risen = objective > began + 1e-6 * (1 + abs(began))  # finite, and yet nothing was minimised
+    but = f", but the objective rose from {began:.4g} to {objective:.4g}. {RISEN}" if risen else "."
+    return Status("completed", f"All {last} rounds done{but}")
 
 
 def _as_if_unbroken(resume: Result) -> list[dict[str, float]]:

@@ -333,9 +333,10 @@ class Network(Problem):
         if self.loss == CROSS_ENTROPY:
             outputs = classes_of(federation, outputs)
         settled = replace(self, input_shape=shape, outputs=1 if outputs is None else outputs)
-        X, y = federation[0].X[:1, ...], federation[0].y[:1, ...]
+        some: Any = federation[0]
+        X, y = some.X[:1, ...], some.y[:1, ...]
         if self.loss == CROSS_ENTROPY:
-            y = y * 0 + (settled.outputs - 1)  # the class that a module with too few outputs lacks
+            y = y * 0 + (settled.outputs or 1) - 1  # the class that a module with too few outputs lacks
         check_module(settled._flat, _tensor(X), _tensor(y))
         return settled
 
@@ -372,13 +373,14 @@ class Network(Problem):
 
 
 def _tensor(x: Array) -> Tensor:
-    """`x` as a tensor, without a copy where it is writable."""
+    """`x` as a tensor, without a copy where torch can share it: a writable array whose strides are not negative."""
     import torch
 
     if is_torch(x):
         return x
     plain = to_numpy(x)
-    return torch.from_numpy(plain if plain.flags.writeable else plain.copy())
+    shared = plain.flags.writeable and min(plain.strides, default=0) >= 0
+    return torch.from_numpy(plain if shared else plain.copy())
 
 
 def _copied(state: State) -> State:

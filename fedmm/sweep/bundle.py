@@ -24,7 +24,7 @@ from fedmm.participation.full import Full
 from fedmm.parts import Parts
 from fedmm.program import Program
 from fedmm.result import Result, Status
-from fedmm.run import REMEDY
+from fedmm.run import REMEDY, completed
 from fedmm.stopping import StopRule
 from fedmm.sweep.lanes import finite, join, pick, row, side_by_side
 from fedmm.sweep.turns import Exchanged, Memories, Stage, exchange
@@ -204,10 +204,7 @@ class Bundle:
         statuses = {}
         for i, lane in enumerate(self._living()):
             self._fill(i, lane)
-            objective = lane.rows[-1].get("objective", 0.0)
-            statuses[i] = Status("completed", f"All {rounds} rounds done.")
-            if not np.isfinite(objective):
-                statuses[i] = Status("diverged", f"All {rounds} rounds done, but the objective is {objective}. {REMEDY}")
+            statuses[i] = completed(lane.rows, rounds)
         self._retire(statuses)
 
     def _living(self) -> list[Lane]:
