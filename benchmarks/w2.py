@@ -4,13 +4,15 @@
 
 fedmm beside a plain torch loop (torch.optim.SGD, one model whose weights are reloaded for each client) and the same loop written
 for speed (channels last, no torch.optim), in turn in one process on one thread; ratios are taken pair by pair and the median
-counts. All take the same batches of the same clients. Where there is a GPU, fedmm's wall time on it is printed too.
+counts. All take the same batches of the same clients; pfl-research, run where it is installed, draws its own. Where there is a
+GPU, fedmm's wall time on it is printed too.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from math import ceil
 from statistics import median
 
@@ -97,6 +99,44 @@ def torch_loop(data: Federation, theta0: torch.Tensor, cohorts: list[list[int]],
     return found
 
 
+def by_pfl(data: Federation, theta0: torch.Tensor) -> torch.Tensor:
+    """The parameters after the same rounds by pfl-research, which samples clients and batches itself."""
+    from pfl.aggregate.simulate import SimulatedBackend
+    from pfl.algorithm.base import NNAlgorithmParams
+    from pfl.algorithm.federated_averaging import FederatedAveraging
+    from pfl.data.dataset import Dataset
+    from pfl.data.federated_dataset import FederatedDataset
+    from pfl.data.sampling import get_user_sampler
+    from pfl.hyperparam.base import NNTrainHyperParams
+    from pfl.model.pytorch import PyTorchModel
+
+    class Model(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = network()
+            nn.utils.vector_to_parameters(theta0.clone(), self.net.parameters())
+
+        def loss(self, X: torch.Tensor, y: torch.Tensor, **_: object) -> torch.Tensor:
+            return nn.functional.cross_entropy(self.net(X), y)
+
+        def metrics(self, X: torch.Tensor, y: torch.Tensor, **_: object) -> dict[str, object]:
+            return {}
+
+    clients = [(X, y.long()) for X, y in data]
+    users = FederatedDataset(lambda i: Dataset(clients[i], user_id=str(i)), get_user_sampler("random", range(CLIENTS)))
+    model = Model()
+    FederatedAveraging().run(
+        NNAlgorithmParams(
+            central_num_iterations=ROUNDS, evaluation_frequency=10 * ROUNDS, train_cohort_size=COHORT, val_cohort_size=0
+        ),
+        SimulatedBackend(users, users),
+        PyTorchModel(model, torch.optim.SGD, torch.optim.SGD(model.parameters(), lr=1.0)),
+        NNTrainHyperParams(local_batch_size=BATCH, local_num_epochs=1, local_learning_rate=STEP),
+        send_metrics_to_platform=False,
+    )
+    return nn.utils.parameters_to_vector(model.parameters()).detach()
+
+
 def engine(data: Federation, executor: Batched | None = None) -> torch.Tensor:
     """The same by fedmm."""
     sampling = FixedSize(COHORT)
@@ -122,6 +162,10 @@ def main() -> None:
     print(f"{'':34} {'fedmm':>8} {'theirs':>8} {'ratio':>7} {'least':>7} {'most':>7}")
     compare("plain torch loop, torch.optim.SGD", lambda: engine(data), lambda: torch_loop(data, theta0, cohorts, tuned=False))
     compare("channels last, no torch.optim", lambda: engine(data), lambda: torch_loop(data, theta0, cohorts, tuned=True))
+    if find_spec("pfl"):
+        compare("pfl-research", lambda: engine(data), lambda: by_pfl(data, theta0))
+    else:
+        print("pfl-research is not installed: skipped.")
     agree(data, cohorts)
     agree(data.to(lambda x: x.double()), cohorts)
     if torch.cuda.is_available():
