@@ -372,13 +372,14 @@ class Network(Problem):
 
 
 def _tensor(x: Array) -> Tensor:
-    """`x` as a tensor, without a copy where it is writable."""
+    """`x` as a tensor, without a copy where it is writable and its strides are those that torch knows."""
     import torch
 
     if is_torch(x):
         return x
     plain = to_numpy(x)
-    return torch.from_numpy(plain if plain.flags.writeable else plain.copy())
+    shared = plain.flags.writeable and min(plain.strides, default=0) >= 0
+    return torch.from_numpy(plain if shared else plain.copy())
 
 
 def _copied(state: State) -> State:
