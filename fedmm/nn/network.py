@@ -335,7 +335,7 @@ class Network(Problem):
         settled = replace(self, input_shape=shape, outputs=1 if outputs is None else outputs)
         X, y = federation[0].X[:1, ...], federation[0].y[:1, ...]
         if self.loss == CROSS_ENTROPY:
-            y = y * 0 + (settled.outputs - 1)  # the class that a module with too few outputs lacks
+            y = y * 0 + (settled.outputs - 1)  # type: ignore[operator]  # the class that a module with too few outputs lacks
         check_module(settled._flat, _tensor(X), _tensor(y))
         return settled
 
