@@ -191,7 +191,7 @@ def test_problems_without_buffers_have_none() -> None:
 
 def test_a_cohort_of_weight_zero_leaves_the_buffers() -> None:
     X, y = data()[0]
-    clients = Federation([Samples(X, y), Samples(X[::-1], y[::-1])], (0.0, 1.0))
+    clients = Federation([Samples(X, y), Samples(X + 1.0, y)], (0.0, 1.0))
     result = solve(Network(normalised), clients, FedSGD(step=STEP), rounds=8, participation=FixedSize(1))
     assert result.status.code == "completed"
     assert {1.0} == set(result.trace["clients"][1:])

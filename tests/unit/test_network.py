@@ -267,3 +267,10 @@ def test_the_command_line_runs_it(tmp_path: Path) -> None:
 def test_epochs_need_batches(given: dict[str, int]) -> None:
     with pytest.raises(SpecError, match="local_epochs"):
         FedAvg(**given)
+
+
+def test_views_that_torch_does_not_take_are_copied() -> None:
+    X, y = np.arange(12.0).reshape(4, 3), np.arange(4) % 2 * 1.0
+    turned, plain = Federation([Samples(X[::-1], y[::-1])]), Federation([Samples(X[::-1].copy(), y[::-1].copy())])
+    one, other = (solve(Network("mlp"), clients, FedSGD(step=0.01), rounds=2) for clients in (turned, plain))
+    np.testing.assert_array_equal(one.theta, other.theta)
