@@ -125,11 +125,14 @@ class Logistic(Problem):
         r""":math:`-\frac1{n_i}\sum_jy_j\sigma(-m_j)x_j+\lambda\theta`, shape (..., d); of the batch if given."""
         batched: Any = data if batch is None else take(data, batch)
         X, y = batched
-        half = data_dot(X, theta) * (0.5 * y)  # half the margins
+        half = data_dot(X, theta)
+        half *= 0.5 * y  # half the margins
         r = namespace(half).tanh(half)  # -y sigma(-m) / n = y (tanh(m/2) - 1) / (2n): sigma by tanh cannot overflow
         r -= 1.0
         r *= y * (0.5 / X.shape[-2])
-        return data_tdot(X, r) + self.ridge * theta
+        gradient = data_tdot(X, r)
+        gradient += self.ridge * theta
+        return gradient
 
     def hessian(self, data: Samples, theta: Array) -> Array:
         r""":math:`\frac1{n_i}\sum_j\sigma(m_j)\sigma(-m_j)x_jx_j^\top+\lambda I`, packed and dense, (..., d(d+1)/2)."""

@@ -63,7 +63,8 @@ class Mean(Aggregator):
     def finish(self, total: Weighted, cohort: Cohort, replied: Sequence[int]) -> Combined:
         value = total.total
         if self.averages == "models":
-            value = map_leaves(lambda x: x / total.mass, value)
+            mass = total.mass or 1.0  # a cohort of weight zero has nothing to say: its sum is zero
+            value = map_leaves(lambda x: x / mass, value)
         return Combined(value, tuple(replied))
 
 

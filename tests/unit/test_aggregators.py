@@ -25,6 +25,13 @@ def test_mean_by_hand() -> None:
         assert mean.finish(total, cohort, [0, 2]).value == pytest.approx([value], rel=1e-15)
 
 
+def test_a_cohort_of_weight_zero_says_nothing() -> None:
+    cohort = cohort_of([1], [2.0], [1.0, 0.0], 1, Key(0))
+    mean = Mean().settle("models")
+    total = mean.weigh(np.array([3.0]), cohort.tickets[0], cohort)
+    assert mean.finish(total, cohort, [1]).value.tolist() == [0.0]
+
+
 @dataclass(frozen=True)
 class Same(Aggregator):
     """Does what `right` does. Those below lie in one place."""

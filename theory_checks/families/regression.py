@@ -100,6 +100,8 @@ def _counts(seed: int, signed: bool = False) -> Federation:
     rng = np.random.default_rng([seed, 3])
     clients = []
     for X, _ in samples(seed):
+        if signed:  # 1/rho grows like exp(radius |x|_1): longer rows would drown P1 in rounding
+            X = X / np.maximum(1.0, np.abs(X).sum(axis=1, keepdims=True) / 6.0)
         features = X if signed else np.abs(X)
         clients.append(Samples(features, rng.poisson(np.abs(X) @ np.array([0.5, 1.0, 2.0])).astype(float)))
     return Federation(clients, rng.dirichlet(np.full(3, 3.0)).tolist(), normalize=True)
