@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 from fedmm import spec
 from fedmm.algorithm import Algorithm
+from fedmm.arguments import annotations_of
 from fedmm.build import federation, source_of
 from fedmm.catalog import lookup
 from fedmm.cli.support import note
@@ -156,10 +157,20 @@ def takes(problem: str, options: Mapping[str, Any]) -> Iterator[None]:
         name = _name(problem)
         if options.get("data") is not None and _lacks_target(options):
             raise DataError(f"{error} To name the column of y: --set data.target=COLUMN.") from error
+        if options.get("data") is not None and "labels" in str(error) and (remedy := _other_labels(options)):
+            raise DataError(f"{error}{remedy}") from error
         usual = lookup("problem", name).demo.get("data")  # type: ignore[attr-defined]
         if options.get("data") is None or usual is None or _name(options["data"]) == _name(usual):
             raise
         raise DataError(f"{error} Data that {name} takes: --data {usual}.") from error
+
+
+def _other_labels(options: Mapping[str, Any]) -> str:
+    """How to ask the data for other labels, where they have some."""
+    source = source_of(options["data"])
+    kinds = get_args(annotations_of(type(source)).get("labels")) if is_dataclass(source) else ()
+    others = [kind for kind in kinds if isinstance(kind, str) and kind != vars(source)["labels"]]
+    return f" Other labels of {source.name}: --set data.labels={others[0]}." if others else ""
 
 
 def _lacks_target(options: Mapping[str, Any]) -> bool:

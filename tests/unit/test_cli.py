@@ -175,6 +175,7 @@ def test_a_finished_run_without_rounds_says_what_it_is() -> None:
         (("run", "logistic", "--set", "participation.p=0.5"), "participation (full) has no field 'p'"),
         (("run", "quadratic", "--data", "digits"), "Data that quadratic takes: --data synthetic-quadratic"),
         (("explain", "transport", "--data", "digits"), "Data that transport takes: --data image-colors"),
+        (("run", "multinomial", "--data", "digits"), "Other labels of digits: --set data.labels=digit."),
         (("compare", "quadratic", "--data", "digits", "--methods", "mm"), "--data synthetic-quadratic"),
         (("compare", "logistic", "--methods", "fedmm", "--reference", "nan"), "--reference as a finite number"),
     ],
