@@ -51,7 +51,8 @@ def minimize(stat: Array, curvature: float, ridge: float, g: Penalty, start: Arr
         If T(s) is not unique; the message begins with `what`.
     """
     s1, s2 = split(stat)
-    if stat.ndim > 1 and (g.shrinkage(1.0) is None or not all_finite(stat)):
+    bare = ridge == 0 and g.strong_convexity == 0  # nothing but the data keeps P away from singular
+    if stat.ndim > 1 and (bare or g.shrinkage(1.0) is None or not all_finite(stat)):
 
         def alone(s: Array, first: Array | None) -> Array:
             return minimize(s, curvature, ridge, g, first, tolerance, what)
@@ -61,6 +62,8 @@ def minimize(stat: Array, curvature: float, ridge: float, g: Penalty, start: Arr
         return s1 * float("nan")  # the run says that it diverged
     P = curvature * unpack(s2) + as_like(ridge * np.eye(s1.shape[-1]), s1)
     if g.shrinkage(1.0) is not None:  # g is zero or a ridge
+        if bare:
+            bounds(P, g, what)  # Cholesky alone passes some matrices that are singular to rounding
         return cholesky_solve(P + as_like(g.strong_convexity * np.eye(s1.shape[-1]), s1), s1, what)
     least, largest = bounds(P, g, what)
 

@@ -136,3 +136,16 @@ def test_predictions() -> None:
     problem = Logistic()
     np.testing.assert_array_equal(problem.predict(theta, X), [1.0, -1.0, 1.0])
     np.testing.assert_allclose(problem.predict_proba(theta, X), 1 / (1 + np.exp([-2.0, 2.0, 0.0])), rtol=1e-14)
+
+
+@pytest.mark.parametrize("surrogate", ["jaakkola-jordan", "boehning"])
+def test_a_curvature_singular_to_rounding_is_refused(surrogate: str) -> None:
+    """Without a ridge features in a hyperplane are refused, also where rounding lets Cholesky through: of these 20, some."""
+    problem = Logistic(surrogate=surrogate)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        X = rng.standard_normal((10, 3)) @ rng.standard_normal((3, 4))
+        stat = np.concatenate([X.mean(axis=0), pack(X.T @ X / 10)])
+        for given in (stat, np.stack([stat, stat])):
+            with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
+                problem.minimize(given)
