@@ -33,19 +33,19 @@ from fedmm.arrays import Array, data_dot, data_tdot, namespace, norm2
 from fedmm.errors import SpecError
 from fedmm.federation import Federation, Samples
 from fedmm.penalty import Penalty
-from fedmm.problem import Problem
 from fedmm.types import Batch, Facts, HasSurrogate
 from problems import curved, linear_model, prox_gradient
 from problems.batches import take
 from problems.checks import check_constants, check_liftable, check_query, check_supervised, zeros
 from problems.inner import check_tolerance
-from problems.penalties import chosen, in_words
+from problems.penalized import Penalized
+from problems.penalties import chosen
 
 __all__ = ["Huber"]
 
 
 @dataclass(frozen=True)
-class Huber(Problem):
+class Huber(Penalized):
     r""":math:`f_i=\frac1{n_i}\sum_jH(y_{ij}-x_{ij}^\top\theta)+\frac\lambda2\|\theta\|^2`, and a penalty g.
 
     Data are `Samples`.
@@ -105,33 +105,12 @@ class Huber(Problem):
         near = xp.clip(away, None, self.delta)
         return xp.mean(near * (away - 0.5 * near), axis=-1) + (0.5 * self.ridge) * norm2(theta)
 
-    def penalty(self, theta: Array) -> Array:
-        r""":math:`g(\theta)`, shape (...)."""
-        return self._g.value(theta)
-
-    @property
-    def penalized(self) -> str | None:
-        """What g is, if there is one."""
-        return in_words(self._g)
-
-    @property
-    def _g(self) -> Penalty:
-        return chosen(self.name, self.l1, self.g)
-
-    def restrict(self, theta: Array) -> Array:
-        """The projection onto the domain of g, shape (..., d)."""
-        return self._g.restrict(theta)
-
     def gradient(self, data: Samples, theta: Array, batch: Batch | None = None) -> Array:
         r""":math:`-\frac1{n_i}\sum_j\max(-\delta,\min(r_j,\delta))x_j+\lambda\theta`, shape (..., d); of the batch if given."""
         data = take(data, batch)
         r = self._residuals(data, theta)
         clipped = namespace(r).clip(r, -self.delta, self.delta)
         return data_tdot(data.X, clipped * (-1.0 / data.X.shape[-2])) + self.ridge * theta
-
-    def prox(self, theta: Array, step: float) -> Array:
-        """The prox of g, shape (..., d)."""
-        return self._g.prox(theta, step)
 
     def statistic(self, data: Samples, theta: Array, batch: Batch | None = None, warm: Any = None) -> tuple[Array, Any]:
         r"""(s1, s2), shape (..., d + d(d+1)/2); or :math:`\theta-\rho\nabla f_i(\theta)`, shape (..., d)."""

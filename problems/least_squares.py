@@ -26,20 +26,20 @@ from fedmm.arrays import Array, as_like, data_dot, data_tdot, is_sparse, norm2, 
 from fedmm.errors import SpecError
 from fedmm.federation import Federation, Samples
 from fedmm.penalty import Penalty
-from fedmm.problem import Problem
 from fedmm.symmetric import pack
 from fedmm.types import Batch, Facts, HasSurrogate
 from problems import prox_gradient
 from problems.batches import take
 from problems.checks import check_constants, check_liftable, check_query, check_supervised, zeros
 from problems.gram import gram, largest_eigenvalue, mean_gram
-from problems.penalties import chosen, in_words
+from problems.penalized import Penalized
+from problems.penalties import chosen
 
 __all__ = ["LeastSquares"]
 
 
 @dataclass(frozen=True)
-class LeastSquares(Problem):
+class LeastSquares(Penalized):
     r""":math:`f_i=\|X_i\theta-y_i\|^2/(2n_i)+\frac\lambda2\|\theta\|^2` and a penalty g.
 
     Data are `Samples`.
@@ -81,23 +81,6 @@ class LeastSquares(Problem):
         r = data_dot(data.X, theta) - data.y
         return norm2(r) * (0.5 / r.shape[-1]) + (0.5 * self.ridge) * norm2(theta)
 
-    def penalty(self, theta: Array) -> Array:
-        r""":math:`g(\theta)`, shape (...)."""
-        return self._g.value(theta)
-
-    @property
-    def penalized(self) -> str | None:
-        """What g is, if there is one."""
-        return in_words(self._g)
-
-    @property
-    def _g(self) -> Penalty:
-        return chosen(self.name, self.l1, self.g)
-
-    def restrict(self, theta: Array) -> Array:
-        """The projection onto the domain of g, shape (..., d)."""
-        return self._g.restrict(theta)
-
     def gradient(self, data: Samples, theta: Array, batch: Batch | None = None) -> Array:
         r""":math:`X_i^\top(X_i\theta-y_i)/n_i+\lambda\theta`, shape (..., d); of the batch where one is given."""
         X, y = data if batch is None else take(data, batch)
@@ -109,10 +92,6 @@ class LeastSquares(Problem):
         X = data.X
         eye = as_like(self.ridge * np.eye(X.shape[-1]), X)
         return pack(gram(X) + eye) + 0.0 * theta[..., :1]  # the zero lends theta's leading axis
-
-    def prox(self, theta: Array, step: float) -> Array:
-        """The prox of g, shape (..., d)."""
-        return self._g.prox(theta, step)
 
     def statistic(self, data: Samples, theta: Array, batch: Batch | None = None, warm: Any = None) -> tuple[Array, Any]:
         r""":math:`\theta-\rho\nabla f_i(\theta)`, shape (..., d)."""

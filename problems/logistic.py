@@ -28,7 +28,6 @@ from fedmm.arguments import check_fields
 from fedmm.arrays import Array, as_like, data_dot, data_tdot, namespace, norm2
 from fedmm.federation import Federation, Samples
 from fedmm.penalty import Penalty
-from fedmm.problem import Problem
 from fedmm.symmetric import pack
 from fedmm.types import Batch, Facts, HasSurrogate
 from problems import boehning, curved, jaakkola_jordan, prox_gradient
@@ -36,7 +35,8 @@ from problems.batches import take
 from problems.checks import check_constants, check_labels, check_liftable, check_query, check_supervised, zeros
 from problems.gram import largest_eigenvalue, row_norms, weighted_gram
 from problems.inner import check_tolerance
-from problems.penalties import chosen, in_words
+from problems.penalized import Penalized
+from problems.penalties import chosen
 
 __all__ = ["Logistic"]
 
@@ -45,7 +45,7 @@ CURVED: Mapping[str, Any] = {"boehning": boehning, "jaakkola-jordan": jaakkola_j
 
 
 @dataclass(frozen=True)
-class Logistic(Problem):
+class Logistic(Penalized):
     r""":math:`f_i=\frac1{n_i}\sum_j\log(1+e^{-y_{ij}x_{ij}^\top\theta})+\frac\lambda2\|\theta\|^2`,
     and a penalty g.
 
@@ -104,23 +104,6 @@ class Logistic(Problem):
         losses = xp.log1p(xp.exp(-away)) + 0.5 * (away - m)
         return xp.mean(losses, axis=-1) + (0.5 * self.ridge) * norm2(theta)
 
-    def penalty(self, theta: Array) -> Array:
-        r""":math:`g(\theta)`, shape (...)."""
-        return self._g.value(theta)
-
-    @property
-    def penalized(self) -> str | None:
-        """What g is, if there is one."""
-        return in_words(self._g)
-
-    @property
-    def _g(self) -> Penalty:
-        return chosen(self.name, self.l1, self.g)
-
-    def restrict(self, theta: Array) -> Array:
-        """The projection onto the domain of g, shape (..., d)."""
-        return self._g.restrict(theta)
-
     def gradient(self, data: Samples, theta: Array, batch: Batch | None = None) -> Array:
         r""":math:`-\frac1{n_i}\sum_jy_j\sigma(-m_j)x_j+\lambda\theta`, shape (..., d); of the batch if given."""
         batched: Any = data if batch is None else take(data, batch)
@@ -140,10 +123,6 @@ class Logistic(Problem):
         t = namespace(theta).tanh(0.5 * data_dot(X, theta))
         H = weighted_gram(X, (1.0 - t * t) * (0.25 / X.shape[-2]))
         return pack(H + as_like(self.ridge * np.eye(X.shape[-1]), X))
-
-    def prox(self, theta: Array, step: float) -> Array:
-        """The prox of g, shape (..., d)."""
-        return self._g.prox(theta, step)
 
     def cold(self, data: Samples) -> Array | None:
         """Boehning's curvature, packed, which a client forms once; nothing for the other surrogates."""

@@ -29,7 +29,6 @@ from fedmm.arrays import Array, as_like, data_matmul, data_tmatmul, namespace, n
 from fedmm.errors import SpecError
 from fedmm.federation import Federation, Samples
 from fedmm.penalty import Penalty
-from fedmm.problem import Problem
 from fedmm.symmetric import pack
 from fedmm.types import Batch, Facts, HasSurrogate
 from problems import curved, multinomial_boehning, prox_gradient
@@ -37,13 +36,14 @@ from problems.batches import take
 from problems.checks import check_classes, check_constants, check_liftable, check_query, check_supervised
 from problems.gram import largest_eigenvalue, row_norms, weighted_gram
 from problems.inner import check_tolerance
-from problems.penalties import chosen, in_words
+from problems.penalized import Penalized
+from problems.penalties import chosen
 
 __all__ = ["Multinomial"]
 
 
 @dataclass(frozen=True)
-class Multinomial(Problem):
+class Multinomial(Penalized):
     r""":math:`f_i=\frac1{n_i}\sum_j[\log\sum_ke^{x_{ij}^\top\theta_k}-x_{ij}^\top\theta_{y_{ij}}]+\frac\lambda2\|\Theta\|^2`
     and a penalty g.
 
@@ -107,23 +107,6 @@ class Multinomial(Problem):
         losses = top[..., 0] + xp.log(xp.sum(xp.exp(Z - top), axis=-1)) - xp.sum(Z * _one_hot(data.y, Z), axis=-1)
         return xp.mean(losses, axis=-1) + (0.5 * self.ridge) * norm2(theta)
 
-    def penalty(self, theta: Array) -> Array:
-        r""":math:`g(\Theta)`, shape (...)."""
-        return self._g.value(theta)
-
-    @property
-    def penalized(self) -> str | None:
-        """What g is, if there is one."""
-        return in_words(self._g)
-
-    @property
-    def _g(self) -> Penalty:
-        return chosen(self.name, self.l1, self.g)
-
-    def restrict(self, theta: Array) -> Array:
-        """The projection onto the domain of g, shape (..., d K)."""
-        return self._g.restrict(theta)
-
     def gradient(self, data: Samples, theta: Array, batch: Batch | None = None) -> Array:
         r""":math:`X_i^\top(P-Y)/n_i+\lambda\Theta`, shape (..., d K); of the batch if given."""
         X, y = data if batch is None else take(data, batch)
@@ -144,10 +127,6 @@ class Multinomial(Problem):
         order = H.shape[-1] * H.shape[-2]
         H = xp.reshape(H, (*H.shape[:-4], order, order))
         return pack(H + as_like(self.ridge * np.eye(order), P))
-
-    def prox(self, theta: Array, step: float) -> Array:
-        """The prox of g, shape (..., d K)."""
-        return self._g.prox(theta, step)
 
     def cold(self, data: Samples) -> Array | None:
         """Boehning's G_i, packed, which a client forms once; nothing for the gradient surrogate."""

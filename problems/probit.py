@@ -37,7 +37,6 @@ from fedmm.arguments import check_fields
 from fedmm.arrays import Array, as_like, data_dot, data_tdot, namespace, norm2
 from fedmm.federation import Federation, Samples
 from fedmm.penalty import Penalty
-from fedmm.problem import Problem
 from fedmm.symmetric import pack
 from fedmm.types import Batch, Facts, HasSurrogate
 from problems import curved, linear_model, prox_gradient
@@ -46,7 +45,8 @@ from problems.checks import check_constants, check_labels, check_liftable, check
 from problems.gram import gram, weighted_gram
 from problems.inner import check_tolerance
 from problems.normal import inverse_mills, log_cdf, mills_slope
-from problems.penalties import chosen, in_words
+from problems.penalized import Penalized
+from problems.penalties import chosen
 
 __all__ = ["Probit"]
 
@@ -55,7 +55,7 @@ JERK = 0.2958
 
 
 @dataclass(frozen=True)
-class Probit(Problem):
+class Probit(Penalized):
     r""":math:`f_i=-\frac1{n_i}\sum_j\log\Phi(y_{ij}x_{ij}^\top\theta)+\frac\lambda2\|\theta\|^2`,
     and a penalty g.
 
@@ -112,23 +112,6 @@ class Probit(Problem):
         logs = log_cdf(data.y * data_dot(data.X, theta))
         return (0.5 * self.ridge) * norm2(theta) - namespace(logs).mean(logs, axis=-1)
 
-    def penalty(self, theta: Array) -> Array:
-        r""":math:`g(\theta)`, shape (...)."""
-        return self._g.value(theta)
-
-    @property
-    def penalized(self) -> str | None:
-        """What g is, if there is one."""
-        return in_words(self._g)
-
-    @property
-    def _g(self) -> Penalty:
-        return chosen(self.name, self.l1, self.g)
-
-    def restrict(self, theta: Array) -> Array:
-        """The projection onto the domain of g, shape (..., d)."""
-        return self._g.restrict(theta)
-
     def gradient(self, data: Samples, theta: Array, batch: Batch | None = None) -> Array:
         r""":math:`-\frac1{n_i}\sum_jy_jr(m_j)x_j+\lambda\theta`, shape (..., d); of the batch if given."""
         X, y = take(data, batch)
@@ -140,10 +123,6 @@ class Probit(Problem):
         X = data.X
         H = weighted_gram(X, mills_slope(data.y * data_dot(X, theta)) * (1.0 / X.shape[-2]))
         return pack(H + as_like(self.ridge * np.eye(X.shape[-1]), X))
-
-    def prox(self, theta: Array, step: float) -> Array:
-        """The prox of g, shape (..., d)."""
-        return self._g.prox(theta, step)
 
     def cold(self, data: Samples) -> Array | None:
         """B_i, packed, which a client forms once; nothing for the gradient surrogate."""

@@ -34,7 +34,6 @@ from fedmm.arrays import Array, as_like, data_dot, data_tdot, namespace, norm2
 from fedmm.errors import SpecError
 from fedmm.federation import Federation, Samples
 from fedmm.penalty import Penalty
-from fedmm.problem import Problem
 from fedmm.symmetric import pack
 from fedmm.types import Batch, Facts, HasSurrogate
 from problems import curved, linear_model, prox_gradient
@@ -42,13 +41,14 @@ from problems.batches import take
 from problems.checks import check_constants, check_liftable, check_query, check_supervised, zeros
 from problems.gram import weighted_gram
 from problems.inner import check_tolerance
-from problems.penalties import chosen, in_words
+from problems.penalized import Penalized
+from problems.penalties import chosen
 
 __all__ = ["Robust"]
 
 
 @dataclass(frozen=True)
-class Robust(Problem):
+class Robust(Penalized):
     r""":math:`f_i=\frac1{n_i}\sum_j\sqrt{(y_{ij}-x_{ij}^\top\theta)^2+\epsilon}+\frac\lambda2\|\theta\|^2`, and
     a penalty g.
 
@@ -105,23 +105,6 @@ class Robust(Problem):
         root = self._root(self._residuals(data, theta))
         return namespace(root).mean(root, axis=-1) + (0.5 * self.ridge) * norm2(theta)
 
-    def penalty(self, theta: Array) -> Array:
-        r""":math:`g(\theta)`, shape (...)."""
-        return self._g.value(theta)
-
-    @property
-    def penalized(self) -> str | None:
-        """What g is, if there is one."""
-        return in_words(self._g)
-
-    @property
-    def _g(self) -> Penalty:
-        return chosen(self.name, self.l1, self.g)
-
-    def restrict(self, theta: Array) -> Array:
-        """The projection onto the domain of g, shape (..., d)."""
-        return self._g.restrict(theta)
-
     def gradient(self, data: Samples, theta: Array, batch: Batch | None = None) -> Array:
         r""":math:`-\frac1{n_i}\sum_jr_jx_j/\sqrt{r_j^2+\epsilon}+\lambda\theta`, shape (..., d); of the batch if given."""
         data = take(data, batch)
@@ -134,10 +117,6 @@ class Robust(Problem):
         root = self._root(self._residuals(data, theta))
         H = weighted_gram(X, self.epsilon / (root * root * root) * (1.0 / X.shape[-2]))
         return pack(H + as_like(self.ridge * np.eye(X.shape[-1]), X))
-
-    def prox(self, theta: Array, step: float) -> Array:
-        """The prox of g, shape (..., d)."""
-        return self._g.prox(theta, step)
 
     def statistic(self, data: Samples, theta: Array, batch: Batch | None = None, warm: Any = None) -> tuple[Array, Any]:
         r"""(s1, s2), shape (..., d + d(d+1)/2); or :math:`\theta-\rho\nabla f_i(\theta)`, shape (..., d)."""
