@@ -1,0 +1,142 @@
+r"""The best rate that a quadratic Lyapunov function certifies, by bisection.
+
+For terms :math:`(V_k,V_k^+)` with :math:`V=\sum_kp_kV_k` and a target Q, find p free and :math:`\lambda,\nu\ge0` with
+
+.. math:: \rho\sum_kp_kV_k-\sum_kp_kV_k^++\sum_j\lambda_jI_j\ge0,\qquad \sum_kp_kV_k-Q+\sum_l\nu_lJ_l\ge0,
+
+in every block (M and the D_c positive semidefinite, F zero), where :math:`I_j\le0` are all inequalities of the problem and
+:math:`J_l\le0` those among the symbols declared before the last symbol of V. Then :math:`V^+\le\rho V` and :math:`V\ge Q`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from fedmm.errors import SpecError
+from theory_checks.pep.algebra import Scalar
+from theory_checks.pep.assemble import Rows, stacked, valid
+from theory_checks.pep.conic import feasible, svec
+from theory_checks.pep.solve import WorstCaseError, floats
+
+if TYPE_CHECKING:
+    from theory_checks.pep.problem import SymPEP
+
+__all__ = ["Lyapunov", "certifies", "search"]
+
+
+class Lyapunov(NamedTuple):
+    """A certified rate.
+
+    Parameters
+    ----------
+    rate : float
+        V+ <= rate V, a contraction factor per step.
+    p : array (m,)
+        The weights of the terms: V = sum_k p_k V_k >= target.
+    multipliers, positivity : array
+        lambda and nu.
+    """
+
+    rate: float
+    p: np.ndarray
+    multipliers: np.ndarray
+    positivity: np.ndarray
+
+
+def search(pep: SymPEP, now: Sequence[Scalar], after: Sequence[Scalar], target: Scalar, *, halvings: int = 16) -> Lyapunov:
+    """The least rate, to 2^-halvings; see `SymPEP.lyapunov`.
+
+    Raises
+    ------
+    WorstCaseError
+        If not even rate 1 is certified over this span.
+    """
+    problem = _Problem(pep, now, after, target)
+    found = problem.at(1.0)
+    if found is None:
+        words = (
+            "No Lyapunov function of this span certifies a rate of 1: the method may not converge with these parameters, or the "
+            "span is too small; shorten the step or add terms."
+        )
+        raise WorstCaseError(words, "unbounded")
+    low, high = 0.0, 1.0
+    for _ in range(halvings):
+        middle = (low + high) / 2
+        better = problem.at(middle)
+        if better is None:
+            low = middle
+        else:
+            high, found = middle, better
+    return found
+
+
+def certifies(pep: SymPEP, now: Sequence[Scalar], after: Sequence[Scalar], target: Scalar, rate: float) -> Lyapunov | None:
+    """A Lyapunov function of this rate, or None if the solver finds none."""
+    return _Problem(pep, now, after, target).at(rate)
+
+
+class _Problem:
+    """The linear matrix inequalities, ready for any rate."""
+
+    def __init__(self, pep: SymPEP, now: Sequence[Scalar], after: Sequence[Scalar], target: Scalar) -> None:
+        if len(now) != len(after) or not now:
+            raise SpecError(f"Expected as many terms after the step as before it, at least one, got {len(now)} and {len(after)}.")
+        V, W, Q = (floats(stacked(pep, terms)) for terms in (now, after, [target]))
+        rules = floats(valid(pep))
+        for rows in (V, W, Q, rules):
+            if rows.const.any():
+                raise SpecError(
+                    "Expected terms and inequalities without constants in a Lyapunov search; leave the constants out."
+                )
+        self.r = pep.r
+        self.sides = [len(pep.means)] + [len(pep.devs)] * pep.r
+        current = _among(pep, rules, _reach(pep, V))
+        first, second = _columns(rules, self.r), _columns(current, self.r)
+        self.k, self.m = V.F.shape[1], len(now)
+        self.J1, self.J2 = len(rules.labels), len(current.labels)
+        now_, after_, Q_ = (_columns(rows, self.r) for rows in (V, W, Q))
+        self.now, self.after, self.first, self.second = now_, after_, first, second
+        self.target = Q_[:, 0]
+
+    def at(self, rate: float) -> Lyapunov | None:
+        """A solution at this rate, or None."""
+        k, m, J1, J2 = self.k, self.m, self.J1, self.J2
+        top = np.concatenate([rate * self.now - self.after, self.first, np.zeros((len(self.target), J2))], axis=1)
+        low = np.concatenate([self.now, np.zeros((len(self.target), J1)), self.second], axis=1)
+        signs = np.concatenate([np.zeros((J1 + J2, m)), -np.eye(J1 + J2)], axis=1)
+        G = np.concatenate([top[:k], low[:k], signs, -top[k:], -low[k:]])
+        size = top.shape[0] - k
+        h = np.concatenate([np.zeros(k), self.target[:k], np.zeros(J1 + J2 + size), -self.target[k:]])
+        x = feasible(G, h, 2 * k, J1 + J2, self.sides * 2, 1e-8)
+        return None if x is None else Lyapunov(rate, x[:m], x[m : m + J1], x[m + J1 :])
+
+
+def _columns(rows: Rows, r: int) -> np.ndarray:
+    """Each row as a column: F, then svec of M and of every D."""
+    return np.concatenate([rows.F, svec(rows.M), *(svec(rows.D[:, c]) for c in range(r))], axis=1).T
+
+
+def _reach(pep: SymPEP, rows: Rows) -> int:
+    """The declaration number of the last symbol that some row uses."""
+    return int(_last(pep, rows).max(initial=-1))
+
+
+def _among(pep: SymPEP, rows: Rows, last: int) -> Rows:
+    """The rows whose symbols were all declared up to `last`."""
+    keep = _last(pep, rows) <= last
+    labels = tuple(label for label, kept in zip(rows.labels, keep, strict=True) if kept)
+    return Rows(rows.M[keep], rows.D[keep], rows.F[keep], rows.const[keep], labels)
+
+
+def _last(pep: SymPEP, rows: Rows) -> np.ndarray:
+    """Per row, the declaration number of its last symbol; -1 for none."""
+    used = (rows.M.any(axis=2), rows.D.any(axis=(1, 3)), rows.F != 0)
+    declared = (pep.means, pep.devs, pep.values)
+    found = [
+        np.where(mask, np.asarray(order, dtype=int) + 1, 0).max(axis=1, initial=0)
+        for mask, order in zip(used, declared, strict=True)
+    ]
+    return np.maximum.reduce(found) - 1
