@@ -61,7 +61,7 @@ def as_classes(L: Any, mu: Any, N: Any, number: Callable[[Any], Any]) -> tuple[l
 
 def check_count(name: str, value: Any, most: int | None) -> int:
     """`value` as an int from 1 to `most`, or a SpecError."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1 or (most is not None and value > most):
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 1 or (most is not None and int(value) > most):
         up_to = "" if most is None else f" to {most}"
         raise SpecError(f"Expected {name} as an integer from 1{up_to or ' upwards'}, got {value!r}.")
     return int(value)

@@ -102,9 +102,10 @@ def _clarabel(
     q: np.ndarray, G: np.ndarray, h: np.ndarray, zero: int, positive: int, sides: list[int], tolerance: float
 ) -> tuple[str, np.ndarray, np.ndarray]:
     """(status, x, dual) of min q'x, h - G x in the cones."""
-    import clarabel
+    import clarabel as compiled
     from scipy.sparse import csc_matrix
 
+    clarabel: Any = compiled  # its types are compiled, unseen by type checkers
     cones: list[Any] = [clarabel.ZeroConeT(zero)] if zero else []
     cones += [clarabel.NonnegativeConeT(positive)] if positive else []
     cones += [clarabel.PSDTriangleConeT(side) for side in sides if side]

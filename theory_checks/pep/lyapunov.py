@@ -88,9 +88,7 @@ class _Problem:
         rules = floats(valid(pep))
         for rows in (V, W, Q, rules):
             if rows.const.any():
-                raise SpecError(
-                    "Expected terms and inequalities without constants in a Lyapunov search; leave the constants out."
-                )
+                raise SpecError("Expected terms and inequalities without constants in a Lyapunov search; leave them out.")
         self.r = pep.r
         self.sides = [len(pep.means)] + [len(pep.devs)] * pep.r
         current = _among(pep, rules, _reach(pep, V))

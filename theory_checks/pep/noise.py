@@ -6,10 +6,10 @@ are, for two sources u, u' of the same draw and a class of :math:`n_c` clients,
 | draw | :math:`E\langle\bar n,\bar n'\rangle` | :math:`E[\mathrm{dev}\,n\cdot\mathrm{dev}\,n']` |
 |---|---|---|
 | unbiased compressor omega, independent clients | :math:`(\omega/n_c)[u\cdot u']` | :math:`\omega(1-1/n_c)[u\cdot u']` |
-| Bernoulli(p): :math:`(1/p)1\{i\in A\}u_i` | as a compressor with :math:`\omega=(1-p)/p`, one draw for several vectors | |
-| S of N without replacement: :math:`(N/S)1\{i\in A\}u_i` | :math:`k[\mathrm{dev}\,u\cdot\mathrm{dev}\,u']` | :math:`(N/S-1)[u\cdot u']-k[\mathrm{dev}\,u\cdot\mathrm{dev}\,u']` |
+| S of N without replacement: :math:`(N/S)1\{i\in A\}u_i` | :math:`k\,\Delta` | :math:`(N/S-1)[u\cdot u']-k\,\Delta` |
 
-with :math:`k=(N-S)/(S(N-1))`. Two compressed vectors have two draws: their noises are uncorrelated.
+with :math:`k=(N-S)/(S(N-1))` and :math:`\Delta=[\mathrm{dev}\,u\cdot\mathrm{dev}\,u']`. A Bernoulli(p) mask
+:math:`(1/p)1\{i\in A\}u_i` is a compressor with :math:`\omega=(1-p)/p` whose one draw serves several vectors. Two compressed vectors have two draws: their noises are uncorrelated.
 """
 
 from __future__ import annotations

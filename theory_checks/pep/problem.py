@@ -239,7 +239,7 @@ class SymPEP:
         return c
 
     def robust_mean(self, g: Vector, kappa: Any, name: str = "e") -> Vector:
-        r"""What a (f, kappa)-robust aggregator returns: mean(g) + e, :math:`|e|^2\le\kappa[\mathrm{dev}\,g\cdot\mathrm{dev}\,g]`."""
+        """What a (f, kappa)-robust aggregator returns: mean(g) + e, with |e|^2 at most kappa times the clients' variance."""
         kappa = check_between("kappa", self.number(kappa), 0, None)
         self._determined(g, "robust_mean")
         e = self.point(name)

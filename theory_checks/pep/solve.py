@@ -94,7 +94,8 @@ def maximize(pep: SymPEP, objective: Scalar, *, solver: str = "clarabel") -> Res
 
 def floats(rows: Rows) -> Rows:
     """The same rows in floating point."""
-    return Rows(*(np.asarray(part, dtype=float) for part in rows[:4]), rows.labels)
+    M, D, F, const = (np.asarray(part, dtype=float) for part in rows[:4])
+    return Rows(M, D, F, const, rows.labels)
 
 
 def _refusal(said: list[str], A: Rows) -> WorstCaseError:

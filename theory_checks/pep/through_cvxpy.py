@@ -34,7 +34,7 @@ def solve_cvxpy(A: Rows, C: Rows, solver: str) -> tuple[np.ndarray, np.ndarray, 
     blocks = [(A.M.reshape(len(A.const), n * n), C.M.reshape(-1), M), (A.F, C.F[0], F)]
     blocks += [(A.D[:, c].reshape(len(A.const), m * m), C.D[0, c].reshape(-1), D[c]) for c in range(r)]
     used: Any = [(rows, cost, v.flatten(order="C") if v.ndim == 2 else v) for rows, cost, v in blocks if v is not None]
-    bound = sum(rows @ v for rows, _, v in used) + A.const <= 0
+    bound: Any = sum(rows @ v for rows, _, v in used) + A.const <= 0
     program = cp.Problem(cp.Maximize(sum(cost @ v for _, cost, v in used)), [bound])
     program.solve(solver=known[solver.lower()])
     if program.status != "optimal":
