@@ -61,8 +61,9 @@ def _interpolation(pep: SymPEP, c: int) -> Rows:
     n, m, k, r = len(pep.means), len(pep.devs), len(pep.values), pep.r
     points = pep.evaluations
     P = len(points)
-    X, G = (np.array([grown(e[i].a, (r, n))[c] for e in points]).reshape(P, n) for i in (0, 1))
-    Xd, Gd = (np.array([grown(e[i].d, (r, m))[c] for e in points]).reshape(P, m) for i in (0, 1))
+    where, slopes = [e.x for e in points], [e.g for e in points]
+    X, G = (np.array([grown(v.a, (r, n))[c] for v in vectors]).reshape(P, n) for vectors in (where, slopes))
+    Xd, Gd = (np.array([grown(v.d, (r, m))[c] for v in vectors]).reshape(P, m) for vectors in (where, slopes))
     p, q = pairs(P)
     one, count = pep.one, len(p)
     D = np.full((count, r, m, m), one * 0)

@@ -9,7 +9,8 @@ are, for two sources u, u' of the same draw and a class of :math:`n_c` clients,
 | S of N without replacement: :math:`(N/S)1\{i\in A\}u_i` | :math:`k\,\Delta` | :math:`(N/S-1)[u\cdot u']-k\,\Delta` |
 
 with :math:`k=(N-S)/(S(N-1))` and :math:`\Delta=[\mathrm{dev}\,u\cdot\mathrm{dev}\,u']`. A Bernoulli(p) mask
-:math:`(1/p)1\{i\in A\}u_i` is a compressor with :math:`\omega=(1-p)/p` whose one draw serves several vectors. Two compressed vectors have two draws: their noises are uncorrelated.
+:math:`(1/p)1\{i\in A\}u_i` is a compressor with :math:`\omega=(1-p)/p` whose one draw serves several vectors.
+Two compressed vectors have two draws: their noises are uncorrelated.
 """
 
 from __future__ import annotations
