@@ -53,8 +53,8 @@ def stacked(pep: SymPEP, what: Iterable[Inequality | Scalar]) -> Rows:
 
 
 def _joined(parts: Sequence[Rows]) -> Rows:
-    arrays = (np.concatenate([part[k] for part in parts]) for k in range(4))
-    return Rows(*arrays, tuple(label for part in parts for label in part.labels))
+    M, D, F, const = (np.concatenate([part[k] for part in parts]) for k in range(4))
+    return Rows(M, D, F, const, tuple(label for part in parts for label in part.labels))
 
 
 def _interpolation(pep: SymPEP, c: int) -> Rows:
