@@ -17,6 +17,7 @@ __all__ = ["Example", "read", "replay", "write"]
 
 FORMAT = "fedmm counter-example 1"
 
+
 class Example(NamedTuple):
     """A claim and a setting, as read from a file."""
 
@@ -44,6 +45,7 @@ def write(verdict: Verdict, folder: Path, mine: Path | None = None) -> Path:
     except OSError as error:
         raise DataError(f"Could not write {path} ({error.strerror or error}); name another folder.") from error
     return path
+
 
 def read(path: Path, mine: Path | None = None) -> Example:
     """Read a counter-example; `mine` says where a user's claims are now, if not where they were.
@@ -74,6 +76,7 @@ def read(path: Path, mine: Path | None = None) -> Example:
         raise SpecError(f"The setting in {path} does not fit claim {name!r}: {error}.") from error
     return Example(claim, setting)
 
+
 def replay(example: Example) -> Trial:
     """Measure the setting again.
 
@@ -85,6 +88,7 @@ def replay(example: Example) -> Trial:
     example.claim.check(example.setting)
     return measure(example.claim, example.setting)
 
+
 def _value(value: Any) -> Any:
     """A JSON value as settings have it: lists become tuples, so that they can be keys of a cache."""
     if isinstance(value, dict):
@@ -92,5 +96,3 @@ def _value(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(_value(inner) for inner in value)
     return value
-
-assert number(nan) == "nan"

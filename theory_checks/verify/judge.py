@@ -131,9 +131,7 @@ def _why(claim: Claim, trials: Sequence[Trial], clashes: tuple[str, ...], attain
     return ""
 
 
-def _belief(
-    claim: Claim, trials: Sequence[Trial], holds: bool | None, worst: Observation | None, interrupted: bool
-) -> str:
+def _belief(claim: Claim, trials: Sequence[Trial], holds: bool | None, worst: Observation | None, interrupted: bool) -> str:
     """What was looked at, by whom, and what that cannot see."""
     looked = {name: sum(name in trial.measured for trial in trials) for name in claim.engines}
     by = [f"{name} at {count}" for name, count in looked.items() if count]
@@ -156,4 +154,3 @@ def _belief(
     if interrupted:
         said.append("Stopped early.")
     return " ".join(said)
-

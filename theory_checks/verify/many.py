@@ -113,7 +113,9 @@ def verify_by_name(
 class _Crew:
     """Processes that take the next claim when they are done with one."""
 
-    def __init__(self, claims: list[Claim], examples: int, mine: Path | None, processes: int, bar: Callable[[int], object]) -> None:
+    def __init__(
+        self, claims: list[Claim], examples: int, mine: Path | None, processes: int, bar: Callable[[int], object]
+    ) -> None:
         context = multiprocessing.get_context("spawn")
         self.claims, self.bar, self.context = claims, bar, context
         self.halt = context.Event()

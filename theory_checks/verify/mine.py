@@ -60,7 +60,9 @@ def load(path: Path) -> dict[str, Claim]:
     return claims
 
 
-def select(claims: Mapping[str, Claim], names: Sequence[str] = (), method: str | None = None, tag: str | None = None) -> list[str]:
+def select(
+    claims: Mapping[str, Claim], names: Sequence[str] = (), method: str | None = None, tag: str | None = None
+) -> list[str]:
     """The names of the claims that are meant; without names, method and tag all of them.
 
     Raises
