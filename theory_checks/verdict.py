@@ -9,6 +9,7 @@ r"""What is known of a claim after it was measured: whether it holds, how narrow
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite, isnan
@@ -16,7 +17,7 @@ from typing import Any
 
 from theory_checks.claim import Setting
 
-__all__ = ["Mutation", "Observation", "Trial", "Verdict", "number", "plain"]
+__all__ = ["Mutation", "Observation", "Trial", "Verdict", "number", "plain", "stem"]
 
 
 @dataclass(frozen=True)
@@ -201,3 +202,8 @@ def plain(value: Any) -> Any:
         return int(value) if int(value) == value and not isinstance(value, float) else number(float(value))
     except (TypeError, ValueError, OverflowError):
         return repr(value)
+
+
+def stem(name: str) -> str:
+    """The name of a claim as the name of a file."""
+    return re.sub(r"[^\w.-]+", "-", name).strip(".-") or "claim"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fedmm.errors import DataError, SpecError, suggest
 from theory_checks.claim import Claim, Setting
-from theory_checks.verdict import Trial, Verdict
+from theory_checks.verdict import Trial, Verdict, plain, stem
 from theory_checks.verify.mine import known
 from theory_checks.verify.trial import measure
 
@@ -37,8 +38,8 @@ def write(verdict: Verdict, folder: Path, mine: Path | None = None) -> Path:
     if seen is None:
         raise SpecError(f"Claim {verdict.claim!r} was not refuted, so there is no counter-example to write.")
     table: dict[str, Any] = {"format": FORMAT, "claim": verdict.claim, "statement": verdict.statement}
-    table |= {"mine": None if mine is None else str(mine.resolve())} | seen.table()
-    path = folder / f"{verdict.claim}.counterexample.json"
+    table |= {"mine": None if mine is None else str(mine.resolve())} | seen.table() | {"setting": _written(seen.setting)}
+    path = folder / f"{stem(verdict.claim)}.counterexample.json"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
@@ -89,10 +90,18 @@ def replay(example: Example) -> Trial:
     return measure(example.claim, example.setting)
 
 
+def _written(value: Any) -> Any:
+    """A setting as JSON values from which it can be read back as it was: a tuple, which JSON has not, says that it is one."""
+    if isinstance(value, Mapping):
+        return {str(key): _written(inner) for key, inner in value.items()}
+    if isinstance(value, tuple):
+        return {"tuple": [_written(inner) for inner in value]}
+    return [_written(inner) for inner in value] if isinstance(value, list) else plain(value)
+
+
 def _value(value: Any) -> Any:
-    """A JSON value as settings have it: lists become tuples, so that they can be keys of a cache."""
+    """What `_written` wrote."""
     if isinstance(value, dict):
-        return {key: _value(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return tuple(_value(inner) for inner in value)
-    return value
+        inside = {key: _value(inner) for key, inner in value.items()}
+        return tuple(inside["tuple"]) if list(inside) == ["tuple"] and isinstance(inside["tuple"], list) else inside
+    return [_value(inner) for inner in value] if isinstance(value, list) else value

@@ -23,6 +23,10 @@ THOROUGH = 500
 """The same in the thorough profile."""
 
 
+UNHURRIED = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large, HealthCheck.large_base_example)
+"""What Hypothesis is not to complain of: a setting may take a while."""
+
+
 class _Refuted(AssertionError):
     """A drawn setting refutes the claim: Hypothesis looks for a smaller one."""
 
@@ -66,7 +70,7 @@ class _Examination:
             report_multiple_bugs=False,
             print_blob=False,
             verbosity=Verbosity.quiet,
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=UNHURRIED,
         )
         @given(self.claim.setting)
         def holds(setting: Setting) -> None:
