@@ -33,6 +33,7 @@ KINDS: dict[str, str] = {
     "partition": "fedmm.federation:Partition",
     "executor": "fedmm.executors.base:Executor",
     "metric": "fedmm.metrics:Metric",
+    "theory": "fedmm.theory:Theory",
 }
 """The abstract base of each kind, by address: naming a base must not import it."""
 

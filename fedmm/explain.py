@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from fedmm.aggregators import Aggregator, Mean
 from fedmm.arrays import is_namedtuple, leaves
+from fedmm.catalog import entries
 from fedmm.channels import Channel, Identity
 from fedmm.channels.identity import value_width
 from fedmm.composition import Composition
@@ -58,6 +59,8 @@ def explain(composition: Composition, aggregator: Aggregator | None = None) -> E
     rows = [*head, *_down(composition), *_up(composition), *_beside(composition), *_facts(composition)]
     aggregator = aggregator or Mean()
     rows += [("replies", _weighting(composition, aggregator)), *_promise(_promised(composition, aggregator))]
+    for theory in entries("theory").values():
+        rows += theory().rows(composition)
     return Explanation(_table(rows), refusal)
 
 

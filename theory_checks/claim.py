@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from math import inf, isfinite, log
+from math import inf, isfinite, isnan, log
 from typing import Any, Literal
 
 from hypothesis.strategies import SearchStrategy
@@ -201,14 +201,23 @@ class Claim:
     def ratio(self, promised: float, measured: float) -> float:
         """How far from being refuted: promised / measured (upside down for a lower bound); 1 is the edge.
 
-        For an expectation, the smaller of the two quotients.
+        For an expectation, the smaller of the two quotients; for two negative numbers (exponents), the quotient of their sizes
+        the other way round. At least 1 where the claim holds, to rounding; 0 where the measured number is a NaN.
         """
+        if isnan(measured):
+            return 0.0
+        holds = self.holds(promised, measured)
         if self.kind == "lower":
             promised, measured = measured, promised
-        if measured == 0:
-            return inf if promised > 0 else 1.0
-        quotient = promised / measured
-        return min(quotient, 1.0 / quotient) if self.kind == "expectation" and quotient > 0 else quotient
+        if promised < 0 and measured < 0:
+            promised, measured = -measured, -promised
+        if measured > 0:
+            quotient = max(promised / measured, 0.0)
+        else:
+            quotient = 1.0 if promised == measured else inf if promised > measured else 0.0
+        if self.kind == "expectation":
+            quotient = min(quotient, 1.0 / quotient) if quotient > 0 else 0.0
+        return max(quotient, 1.0) if holds else quotient
 
     def slack(self, promised: float, exact: float) -> float:
         """How many times fewer rounds the exact value promises: a ratio of logarithms for a factor, else promised / exact."""

@@ -1,4 +1,4 @@
-"""The command line: ``fedmm run | compare | sweep | explain | data | list | show-versions``."""
+"""The command line: ``fedmm run | compare | sweep | explain | verify | data | list | show-versions``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from fedmm.cli.explain import explain
 from fedmm.cli.info import list_parts, show_versions
 from fedmm.cli.run import run
 from fedmm.cli.sweep import sweep
+from fedmm.cli.verify import verify
 
 __all__ = ["main"]
 
@@ -20,5 +21,5 @@ def main() -> None:
     """Federated optimization by surrogates: declare, check, solve, see the result."""
 
 
-for command in (run, compare, sweep, explain, data, list_parts, show_versions):
+for command in (run, compare, sweep, explain, verify, data, list_parts, show_versions):
     main.add_command(command)

@@ -3,7 +3,7 @@
 | exit code | meaning |
 |---|---|
 | 0 | done |
-| 1 | the run diverged or a client failed (it is saved), or the result could not be saved |
+| 1 | the run diverged or a client failed (it is saved), or the result could not be saved; a claim is refuted |
 | 2 | bad input: nothing was run |
 | 130 | interrupted by Ctrl-C |
 """
@@ -22,7 +22,7 @@ import click
 
 from fedmm.errors import DataError, FedmmError
 
-__all__ = ["FAILED", "INTERRUPTED", "command_line", "exit_code", "free_folder", "note", "print_json", "setup_options"]
+__all__ = ["FAILED", "INTERRUPTED", "Whole", "command_line", "exit_code", "free_folder", "note", "print_json", "setup_options"]
 
 FAILED, INTERRUPTED = 1, 130
 
