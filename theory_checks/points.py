@@ -18,7 +18,7 @@ from theory_checks.beds import random_statistic
 from theory_checks.families import INSTANCES, Family, family_of
 from theory_checks.landscape import Landscape
 
-__all__ = ["Moment", "instance", "points", "steps", "trajectory"]
+__all__ = ["Moment", "instance", "points", "rounded", "steps", "trajectory"]
 
 
 class Moment(NamedTuple):
@@ -41,6 +41,11 @@ def points(family: str, seed: int, spread: float) -> tuple[np.ndarray, np.ndarra
     at, _ = instance(family, seed)
     rng = np.random.default_rng([seed, 2])
     return random_statistic(at, rng, spread), random_statistic(at, rng, spread)
+
+
+def rounded(x: float) -> float:
+    """x, or 0 where nothing is left of it but rounding (1e-12)."""
+    return x if abs(x) > 1e-12 else 0.0
 
 
 def steps(

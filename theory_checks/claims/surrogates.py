@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from theory_checks.claim import Claim, Mutant, Status
 from theory_checks.families import INSTANCES
 from theory_checks.landscape import Landscape
-from theory_checks.points import instance, points
+from theory_checks.points import instance, points, rounded
 from theory_checks.statements.descent import bregman, relaxed_descent
 from theory_checks.statements.projection import projected_step
 
@@ -89,7 +89,7 @@ def fall(family: str, seed: int, spread: float, gamma: float) -> float:
     at, functions = instance(family, seed)
     s, _ = points(family, seed, spread)
     after, _, before = relaxed_descent(at, functions, s, gamma)
-    return (before - after) / (1.0 + abs(before))
+    return rounded((before - after) / (1.0 + abs(before)))
 
 
 def promised_fall(family: str, seed: int, spread: float, gamma: float, divergences: float = 1.0, more: float = 0.0) -> float:
@@ -99,7 +99,7 @@ def promised_fall(family: str, seed: int, spread: float, gamma: float, divergenc
     t = s + gamma * at.field(s)
     move = functions.phi(at.minimize(t)) - functions.phi(at.minimize(s))
     found = ((1.0 - gamma) / gamma + more) * float((t - s) @ move) + divergences * bregman(at, functions, t, s)
-    return found / (1.0 + abs(at.value(s)))
+    return rounded(found / (1.0 + abs(at.value(s))))
 
 
 def twice_the_divergence(family: str, seed: int, spread: float, gamma: float) -> float:
