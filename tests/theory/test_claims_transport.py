@@ -67,13 +67,14 @@ def test_the_solution_is_where_the_run_stays(setting: dict) -> None:
     assert len(run.iterates) == setting["t"] + 1
 
 
-@given(setting=transport.runs())
-def test_the_bias_against_another_solver(setting: dict) -> None:
+@pytest.mark.parametrize("seed", range(10))
+def test_the_bias_against_another_solver(seed: int) -> None:
     """POT's network simplex on the marginals of the plan; both to 1e-9 of the cost."""
     ot = pytest.importorskip("ot")
+    setting = {"bed": "gaussian", "n": 5, "m": 4, "epsilon": 0.5, "spread": 0.3, "offset": 1.0, "seed": seed, "t": 3}
     run = sinkhorn(**setting)
     P, C = run.plan(run.iterates[-1]), -run.scores * run.problem.epsilon
-    exact = ot.emd2(P.sum(axis=1), P.sum(axis=0) * (P.sum() / P.sum(axis=0).sum()), C)
+    exact = ot.emd2(P.sum(axis=1), P.sum(axis=0), C)
     assert bias(**setting) == pytest.approx(float((P * C).sum() - exact), abs=1e-9 * (1 + np.abs(C).max()))
 
 

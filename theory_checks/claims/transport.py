@@ -53,6 +53,8 @@ __all__ = ["CLAIMS", "Sinkhorn", "sinkhorn"]
 
 RESOLVED = 1e-7
 """Distances below are mostly rounding: rates are measured above."""
+SCALE = 1e6
+"""Masses are scaled up for the linear program, whose tolerance is absolute: 1e-7 of a million."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,11 +224,11 @@ def _best(**setting: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     n, m = P.shape
     C = -run.scores * run.problem.epsilon
     marginals = np.concatenate([np.kron(np.eye(n), np.ones(m)), np.kron(np.ones(n), np.eye(m))])
-    masses = np.concatenate([P.sum(axis=1), P.sum(axis=0)])
+    masses = SCALE * np.concatenate([P.sum(axis=1), P.sum(axis=0)])
     found = linprog(C.ravel(), A_eq=marginals[:-1], b_eq=masses[:-1], method="highs")  # the last one follows from the others
     if found.status != 0:
         raise ArithmeticError(f"The exact transport was not solved: {found.message}")
-    return P, np.maximum(found.x, 0.0).reshape(n, m), C
+    return P, np.maximum(found.x, 0.0).reshape(n, m) / SCALE, C
 
 
 def bias(**setting: Any) -> float:
