@@ -1,0 +1,187 @@
+r"""The step with the best exact worst case: `tune`.
+
+| argument | symbol |
+|---|---|
+| L, mu, N | smoothness, strong convexity and number of the clients |
+| K | local steps; a sequence tries each |
+| zeta | :math:`\frac1N\sum_i\|\nabla f_i(x^*)\|^2\le\zeta^2` |
+| R | :math:`\|x_0-x^*\|\le R` |
+| omega, p | variance factor of the compressor, probability of taking part |
+| rounds | T |
+
+For methods with a fixed step that stop away from x* (FedAvg, FedProx) the number that is minimised is the worst
+:math:`E\|x_T-x^*\|^2`, exact for T = 1 and an upper bound by a chain of rounds (`theory_checks.pep.chain`) for T > 1. For methods
+that converge (FedSGD, FedMM) it is the certified contraction factor per round. Steps are searched on a grid and refined; the
+value at the step returned is exact whatever the search missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from math import inf, isfinite
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fedmm.errors import SpecError, suggest
+from theory_checks.pep import SymPEP, WorstCaseError
+from theory_checks.pep.chain import chain
+from theory_checks.pep.programs.fedprox import fedprox
+from theory_checks.pep.programs.local_gd import local_gd, sampled_round
+
+__all__ = ["METHODS", "Tuned", "tune"]
+
+GRID = 24
+"""Steps tried before the refinement."""
+
+
+class Tuned(NamedTuple):
+    """The best step found, and what is certified for it.
+
+    Parameters
+    ----------
+    method : str
+        The method.
+    gamma : float
+        The step.
+    K : int
+        Local steps.
+    alpha : float or None
+        The memory step, where the method has one.
+    value : float
+        The exact worst case or certified factor at this step.
+    what : str
+        What `value` is.
+    """
+
+    method: str
+    gamma: float
+    K: int
+    alpha: float | None
+    value: float
+    what: str
+
+
+def tune(
+    method: str,
+    *,
+    L: float = 1.0,
+    mu: float = 0.0,
+    N: int = 2,
+    K: int | Sequence[int] = 1,
+    zeta: float = 0.0,
+    R: float = 1.0,
+    omega: float = 0.0,
+    p: float = 1.0,
+    rounds: int = 1,
+) -> Tuned:
+    """The step (and K) with the best exact worst case over all federations of this class.
+
+    Parameters
+    ----------
+    method : {"fedsgd", "fedavg", "fedprox", "fedmm"}
+        The method.
+    L, mu, N, K, zeta, R, omega, p, rounds
+        See the table of the module; what a method does not have must be left at its default.
+
+    Raises
+    ------
+    SpecError
+        For an unknown method, a parameter out of range, or one that the method does not have.
+    WorstCaseError
+        If no step has a finite worst case.
+    """
+    if method not in METHODS:
+        raise SpecError(f"Unknown method {method!r} for tune.{suggest(method, METHODS)}")
+    _check(method, L=L, mu=mu, N=N, K=K, zeta=zeta, R=R, omega=omega, p=p, rounds=rounds)
+    if method == "fedmm":
+        from theory_checks.pep.rates import best_fedmm_step
+
+        best = best_fedmm_step(L, mu, N, omega, p)
+        return Tuned(method, best.gamma, 1, best.alpha, best.rate, "certified factor of a Lyapunov function per round")
+    found = [_tuned(method, L, mu, N, k, zeta, R, p, rounds) for k in ([K] if isinstance(K, int) else K)]
+    return min(found, key=_value)
+
+
+def fedavg_round(gamma: float, R2: float, *, L: float, mu: float, N: int, K: int, zeta: float, p: float = 1.0) -> float:
+    r"""The worst :math:`E\|x_1-x^*\|^2` of one round of FedAvg from :math:`\|x_0-x^*\|^2\le` `R2`."""
+    pep = SymPEP(L=L, mu=mu, N=N, shared_optimum=zeta == 0)
+    R = R2**0.5
+    text = local_gd if p == 1 else partial(sampled_round, p=p)
+    return pep.maximize(text(pep, K=K, gamma=gamma, R=R, zeta=zeta)).dual_value
+
+
+def fedprox_round(gamma: float, R2: float, *, L: float, mu: float, N: int, zeta: float) -> float:
+    r"""The worst :math:`\|x_1-x^*\|^2` of one round of FedProx from :math:`\|x_0-x^*\|^2\le` `R2`."""
+    pep = SymPEP(L=L, mu=mu, N=N, shared_optimum=zeta == 0)
+    return pep.maximize(fedprox(pep, gamma=gamma, R=R2**0.5, zeta=zeta)).dual_value
+
+
+def _tuned(method: str, L: float, mu: float, N: int, K: int, zeta: float, R: float, p: float, rounds: int) -> Tuned:
+    scale = R**2 or 1.0
+    if method == "fedprox":
+        one, largest = partial(fedprox_round, L=L, mu=mu, N=N, zeta=zeta), 100.0 / L
+    else:
+        one, largest = partial(fedavg_round, L=L, mu=mu, N=N, K=K, zeta=zeta, p=p), 2.0 / L
+    gamma, value = _least(partial(_after, one, R**2, rounds), largest)
+    if not isfinite(value):
+        raise WorstCaseError(f"No step of {method} up to {largest:g} has a finite worst case.", "unbounded")
+    if method == "fedsgd":
+        return Tuned(method, gamma, 1, None, value / scale, "exact factor of |x-x*|^2 per round")
+    how = "exact" if rounds == 1 else f"upper bound after {rounds} rounds"
+    return Tuned(method, gamma, K, None, value, f"worst E|x-x*|^2, {how}")
+
+
+def _after(one: Callable[[float, float], float], R2: float, rounds: int, gamma: float) -> float:
+    """The chained worst case at this step; infinite where there is none."""
+    try:
+        return chain(partial(one, gamma), R2, rounds)[-1]
+    except WorstCaseError:
+        return inf
+
+
+def _least(value: Callable[[float], float], largest: float) -> tuple[float, float]:
+    """(argument, value) of the least value found on (0, largest]: a grid, then a bounded search beside its best point."""
+    from scipy.optimize import minimize_scalar
+
+    grid = largest * np.concatenate([np.geomspace(1e-3, 0.2, GRID // 3, endpoint=False), np.linspace(0.2, 1.0, GRID - GRID // 3)])
+    values = [value(float(gamma)) for gamma in grid]
+    k = int(np.argmin(values))
+    if not isfinite(values[k]):
+        return float(grid[k]), inf
+    low, high = float(grid[max(k - 1, 0)]), float(grid[min(k + 1, GRID - 1)])
+    found: Any = minimize_scalar(value, bounds=(low, high), method="bounded", options={"xatol": 1e-5 * largest})
+    return (float(found.x), float(found.fun)) if found.fun < values[k] else (float(grid[k]), values[k])
+
+
+def _value(one: Tuned) -> float:
+    return one.value
+
+
+METHODS: dict[str, frozenset[str]] = {
+    "fedsgd": frozenset({"L", "mu", "N", "R"}),
+    "fedavg": frozenset({"L", "mu", "N", "R", "K", "zeta", "p", "rounds"}),
+    "fedprox": frozenset({"L", "mu", "N", "R", "zeta", "rounds"}),
+    "fedmm": frozenset({"L", "mu", "N", "R", "omega", "p"}),
+}
+"""The methods, and the parameters each of them has."""
+
+DEFAULTS = {"K": 1, "zeta": 0.0, "omega": 0.0, "p": 1.0, "rounds": 1}
+
+
+def _check(method: str, **given: Any) -> None:
+    for name, default in DEFAULTS.items():
+        if name not in METHODS[method] and given[name] != default:
+            raise SpecError(f"{method} has no {name} to tune for, got {name} = {given[name]}; leave it out.")
+    for name in ("zeta", "R", "omega"):
+        if not (isfinite(given[name]) and given[name] >= 0):
+            raise SpecError(f"Expected {name} >= 0 and finite, got {given[name]}.")
+    if not 0 < given["p"] <= 1:
+        raise SpecError(f"Expected a probability p in (0, 1], got {given['p']}.")
+    if method in ("fedsgd", "fedmm") and not 0 < given["mu"] < given["L"]:
+        raise SpecError(f"Expected 0 < mu < L for a contraction factor, got mu = {given['mu']} and L = {given['L']}.")
+    counts = [given["K"]] if isinstance(given["K"], int) else list(given["K"])
+    for name, values in (("K", counts), ("rounds", [given["rounds"]])):
+        if not values or any(isinstance(k, bool) or not isinstance(k, int) or k < 1 for k in values):
+            raise SpecError(f"Expected {name} as an integer from 1 (for K also a sequence of them), got {given[name]!r}.")
