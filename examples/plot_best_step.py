@@ -44,18 +44,18 @@ def draw(zeta: float, Ks: Sequence[int], diagram: PhaseDiagram, points: int, pat
     figure = plt.figure(figsize=(11, 4.2), layout="constrained") if show else Figure(figsize=(11, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     steps = np.linspace(0.02, 1.95, points)
+    styles = {K: {"color": f"C{k - 1}"} if K > 1 else {"color": "0.3", "linestyle": "--"} for k, K in enumerate(Ks)}
     for K, values in zip(Ks, curves(zeta, Ks, steps), strict=True):
-        (line,) = left.semilogy(steps, values, label=f"K = {K}")
+        left.plot(steps, values, label=f"K = {K}", **styles[K])
         best = tune("fedavg", L=L, mu=MU, K=K, zeta=zeta, R=R)
-        left.plot(best.gamma, best.value, "o", color=line.get_color())
-    left.set_ylim(top=4.0)
+        left.plot(best.gamma, best.value, "o", color=styles[K]["color"])
+    left.set_ylim(0.0, 1.5)
     left.set_xlabel("step gamma")
     left.set_ylabel(r"worst $\|x_1-x^*\|^2$, $R=1$")
     left.set_title(f"zeta = {zeta:g}: dots are the best steps", loc="left", fontsize=11)
     left.legend()
     for k, K in enumerate(diagram.Ks):
-        style = {"linestyle": "--", "color": "0.3"} if K == 1 else {"marker": "o"}
-        right.plot(diagram.zetas, diagram.values[:, k], label=f"K = {K}", **style)
+        right.plot(diagram.zetas, diagram.values[:, k], label=f"K = {K}", **styles[K])
     right.set_xlabel("heterogeneity zeta")
     right.set_title("tuned steps: when local steps help", loc="left", fontsize=11)
     right.legend()

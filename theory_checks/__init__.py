@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Any
 from theory_checks.catalog import TheoryChecks
 
 if TYPE_CHECKING:
+    from theory_checks.certified import CertifiedStep, certified, certified_step
     from theory_checks.phase import PhaseDiagram, crossover, phase_diagram
     from theory_checks.tuned import Tuned, tune
 
-__all__ = ["CATALOG", "PhaseDiagram", "TheoryChecks", "Tuned", "crossover", "phase_diagram", "tune"]
+__all__ = ["CATALOG", "CertifiedStep", "PhaseDiagram", "TheoryChecks", "Tuned", "certified", "certified_step", "crossover", "phase_diagram", "tune"]
 
 CATALOG = (TheoryChecks,)
 
 _HOMES = {
+    "CertifiedStep": "theory_checks.certified",
     "PhaseDiagram": "theory_checks.phase",
     "Tuned": "theory_checks.tuned",
+    "certified": "theory_checks.certified",
+    "certified_step": "theory_checks.certified",
     "crossover": "theory_checks.phase",
     "phase_diagram": "theory_checks.phase",
     "tune": "theory_checks.tuned",
