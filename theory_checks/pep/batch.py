@@ -237,8 +237,7 @@ class Batch:
     def assume(self, *inequalities: Inequality) -> None:
         """Restrict the federations: leaves without a size get the largest one that ``norm2(x) <= R**2`` allows, together.
 
-        Where all leaves of an inequality have theirs, they shrink together if they must. Federations that violate an
-        assumption in the end are left out.
+        Where that is not enough, all leaves shrink together. Federations that violate an assumption in the end are left out.
         """
         for inequality in inequalities:
             if not isinstance(inequality, Inequality):
@@ -251,22 +250,16 @@ class Batch:
     def _settle(self, left: Scalar) -> None:
         s = self._sizes()
         Q = grown(left.M, (len(s), s.shape[1], s.shape[1]))
-        used = np.flatnonzero(np.abs(Q).max(axis=(0, 2), initial=0.0) > TINY * np.abs(Q).max(initial=TINY))
+        used = np.flatnonzero(np.abs(Q).max(axis=(0, 2), initial=0.0) > TINY * np.abs(Q).max(initial=TINY)).tolist()
         free = [k for k in used if not self.settled[k]]
-        shrink = not free
-        if shrink:
-            free = list(used)
-        elif len(free) == 1:
+        if len(free) == 1:
             s[:, free[0]] = np.where(s[:, free[0]] == 0, 1.0, s[:, free[0]])
-        moved = np.zeros_like(s)
-        moved[:, free] = s[:, free]
-        still = s - moved
-        a, b, c = _form(moved, Q, moved), 2 * _form(moved, Q, still), _form(still, Q, still) + left.const
-        t = _largest(a, b, c)
-        if shrink:
-            t = np.where(a + b + c > 0, np.clip(t, 0.0, 1.0), 1.0)
-        for k in free:
-            self.sizes_of_leaves[k] = s[:, k] * t
+        if free:
+            s[:, free] *= _allowed(s, Q, left.const, free)[:, None]
+        t = np.minimum(_allowed(s, Q, left.const, used), 1.0)
+        s *= np.where(_form(s, Q, s) + left.const > 0, t, 1.0)[:, None]
+        self.sizes_of_leaves = list(s.T)
+        for k in used:
             self.settled[k] = True
 
     def _sizes(self) -> np.ndarray:
@@ -379,13 +372,14 @@ def _form(s: np.ndarray, Q: np.ndarray, t: np.ndarray) -> np.ndarray:
     return np.einsum("bj,bjk,bk->b", s, Q, t)
 
 
-def _largest(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """The largest t >= 0 with a t^2 + b t + c <= 0; 1 where every or no t has it."""
+def _allowed(s: np.ndarray, Q: np.ndarray, const: Any, leaves: list[int]) -> np.ndarray:
+    """The largest t >= 0 such that these leaves, t times as large, keep s'Qs + const <= 0; 1 where every or no t does."""
+    moved = np.zeros_like(s)
+    moved[:, leaves] = s[:, leaves]
+    still = s - moved
+    a, b, c = _form(moved, Q, moved), 2 * _form(moved, Q, still), _form(still, Q, still) + const
     size = np.abs(a) + np.abs(b) + np.abs(c)
-    bends = a > TINY * size
-    root = np.sqrt(np.maximum(b * b - 4 * a * c, 0.0))
-    of_parabola = (root - b) / np.where(bends, 2 * a, 1.0)
-    rises = b > TINY * size
-    of_line = -c / np.where(rises, b, 1.0)
-    t = np.where(bends, of_parabola, np.where(rises, of_line, 1.0))
-    return np.where(t > 0, t, 0.0)
+    bends, rises = a > TINY * size, b > TINY * size
+    root = (np.sqrt(np.maximum(b * b - 4 * a * c, 0.0)) - b) / np.where(bends, 2 * a, 1.0)
+    t = np.where(bends, root, np.where(rises, -c / np.where(rises, b, 1.0), 1.0))
+    return np.maximum(t, 0.0)
