@@ -15,14 +15,18 @@ Two compressed vectors have two draws: their noises are uncorrelated.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Independent", "Moments", "Subset"]
+from fedmm.errors import SpecError
+from theory_checks.pep.algebra import Noise, Scalar, Vector
+from theory_checks.pep.checks import check_between, check_count
+
+__all__ = ["Independent", "Moments", "Subset", "compression", "covariance", "sampling"]
 
 Moments = tuple[Any, Any]
-"""(mean part, deviation part): scalars, or numbers where an interpreter is numeric."""
+"""(mean part, deviation part)."""
 
 Products = Callable[[], tuple[Any, Any]]
 """Gives ([u.u'], [dev u.dev u']) within one class."""
@@ -63,3 +67,47 @@ class Subset:
         both, apart = products()
         k = one * (n - self.S) / (self.S * (n - 1)) if n > 1 else one * 0
         return apart * k, both * (one * n / self.S - one) - apart * k
+
+
+def compression(space: Any, omega: Any) -> Independent:
+    """The draw of an unbiased compressor of variance factor omega; SpecError for omega < 0."""
+    return Independent(check_between("omega", space.number(omega), 0, None))
+
+
+def sampling(space: Any, S: int | None, p: Any) -> Independent | Subset:
+    """The draw of S clients without replacement, or of each with probability p; SpecError for none or both of them."""
+    if (S is None) == (p is None):
+        raise SpecError("Expected one of S (clients without replacement) and p (a probability), got both or neither.")
+    if p is not None:
+        p = check_between("p", space.number(p), 0, 1, open_left=True)
+        return Independent((space.one - p) / p)
+    if space.r != 1:
+        raise SpecError("Sampling without replacement is written for one class of clients; use p, or a single class.")
+    return Subset(check_count("S", S, space.N))
+
+
+def covariance(space: Any, u: Vector, w: Vector, c: int, total: Scalar) -> Scalar:
+    """`total` plus what the noises of u and w add to [u.w] over class c.
+
+    `space` has `inner`, `inner_in_class`, `sizes`, `one` and r classes.
+    """
+    for mine, (A, s) in u.noise.items():
+        for theirs, (B, t) in w.noise.items():
+            if mine.draw is theirs.draw:
+                for part in _products(space, mine, theirs, A[c] * B[c], s[c] * t[c], c):
+                    total = total + part
+    return total
+
+
+def _products(space: Any, n: Noise, k: Noise, mean: Any, dev: Any, c: int) -> Iterator[Scalar]:
+    for other in range(space.r):
+        if not mean[other] and not (other == c and dev):
+            continue
+
+        def products(other: int = other) -> tuple[Scalar, Scalar]:
+            return space.inner_in_class(n.source, k.source, other), space.inner(n.source.dev(), k.source.dev())
+
+        of_mean, of_dev = n.draw.moments(products, space.sizes[other], space.one)
+        yield of_mean * mean[other]
+        if other == c:
+            yield of_dev * dev

@@ -33,9 +33,9 @@ import numpy as np
 
 from fedmm.errors import SpecError
 from theory_checks.pep.algebra import Inequality, Noise, Scalar, Vector, grown
-from theory_checks.pep.checks import as_classes, as_number, check_between, check_count
+from theory_checks.pep.checks import as_classes, as_number, check_between
 from theory_checks.pep.lyapunov import Lyapunov, search
-from theory_checks.pep.noise import Independent, Subset
+from theory_checks.pep.noise import compression, covariance, sampling
 from theory_checks.pep.solve import Result, maximize
 
 __all__ = ["Evaluation", "Mask", "SymPEP"]
@@ -52,7 +52,7 @@ class Evaluation(NamedTuple):
 class Mask(NamedTuple):
     r"""Who takes part: called on a client vector it gives :math:`1\{i\in A\}u_i` over its probability, one draw for all."""
 
-    space: SymPEP
+    space: Any
     draw: Any
 
     def __call__(self, u: Vector) -> Vector:
@@ -215,18 +215,11 @@ class SymPEP:
 
     def compress(self, u: Vector, omega: Any) -> Vector:
         """An unbiased compressor of variance factor omega on every client, independent of everything else."""
-        return self.noisy(u, Independent(check_between("omega", self.number(omega), 0, None)))
+        return self.noisy(u, compression(self, omega))
 
     def participation(self, *, S: int | None = None, p: Any = None) -> Mask:
         """Who takes part: S of N without replacement, or each client independently with probability p."""
-        if (S is None) == (p is None):
-            raise SpecError("Expected one of S (clients without replacement) and p (a probability), got both or neither.")
-        if p is not None:
-            p = check_between("p", self.number(p), 0, 1, open_left=True)
-            return Mask(self, Independent((self.one - p) / p))
-        if self.r != 1:
-            raise SpecError("Sampling without replacement is written for one class of clients; use p, or a single class.")
-        return Mask(self, Subset(check_count("S", S, self.N)))
+        return Mask(self, sampling(self, S, p))
 
     def contract(self, u: Vector, delta: Any, name: str = "c") -> Vector:
         """A biased compressor's outputs c: |u_i - c_i|^2 <= (1 - delta) |u_i|^2 on every client."""
@@ -317,26 +310,7 @@ class SymPEP:
         D = self._zeros(self.r, m, m)
         D[c] = (np.outer(d, e) + np.outer(e, d)) * half
         total = Scalar(self, (np.outer(a, b) + np.outer(b, a)) * half, D, self._zeros(len(self.values)), self.one * 0)
-        for mine, (A, s) in u.noise.items():
-            for theirs, (B, t) in w.noise.items():
-                if mine.draw is theirs.draw:
-                    total = total + self._noise_product(mine, theirs, A[c] * B[c], s[c] * t[c], c)
-        return total
-
-    def _noise_product(self, n: Noise, k: Noise, mean: np.ndarray, dev: Any, c: int) -> Scalar:
-        total = self._scalar()
-        for other in range(self.r):
-            if not mean[other] and not (other == c and dev):
-                continue
-
-            def products(other: int = other) -> tuple[Scalar, Scalar]:
-                return self.inner_in_class(n.source, k.source, other), self.inner(n.source.dev(), k.source.dev())
-
-            of_mean, of_dev = n.draw.moments(products, self.sizes[other], self.one)
-            total = total + of_mean * mean[other]
-            if other == c:
-                total = total + of_dev * dev
-        return total
+        return covariance(self, u, w, c, total)
 
     def average(self, u: Vector) -> Vector:
         """The server's mean: every class by its share of the clients."""
