@@ -1,0 +1,137 @@
+r"""Proofs in exact arithmetic, from a solver's answer.
+
+A worst case: multipliers :math:`y\ge0` with :math:`\sum_jy_ja_F^j=c_F` and :math:`\sum_jy_jA^j-C\succeq0` prove
+``objective <= c_0 - sum_j y_j c^j``. A solver gives them to about nine digits. To make them exact:
+
+1. The program is run on fractions, so that every coefficient is the number that is meant.
+2. The solver maximises ``objective + margin (tr M + sum_c tr D_c)`` instead: then :math:`\sum_jy_jA^j-C` is at least margin
+   times the identity, away from the boundary, and rounding cannot spoil it. The price is margin times the size of the worst
+   case, about 1e-8. No bound on that size has to be believed: it is inside the proof.
+3. The multipliers are rounded to 12 digits and the equalities repaired exactly, the largest multipliers absorbing the
+   correction.
+4. The matrices are formed and eliminated exactly. If one is not positive semidefinite, the margin is raised tenfold.
+
+A rate: the same for :math:`V^+-\rho V\le0` and :math:`Q-V\le0`, see `certify_rate`. A worst case whose size is not bounded by
+its assumptions (up to directions in which nothing changes at all) has no such proof, and is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from fedmm.errors import SpecError
+from theory_checks.check_certificate import semidefinite
+from theory_checks.pep import conic
+from theory_checks.pep.assemble import Rows, assemble
+from theory_checks.pep.certificate import Certificate, Proof, combined
+from theory_checks.pep.problem import SymPEP
+from theory_checks.pep.programs import Step
+from theory_checks.pep.rational import independent, repaired, rounded
+from theory_checks.pep.solve import WorstCaseError, floats
+from theory_checks.pep.words import says, sentence, symbols
+
+__all__ = ["certify"]
+
+MARGINS = (1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5)
+"""Tried in turn."""
+
+
+def certify(program: Callable[..., Any], parameters: Mapping[str, Any], *, claim: str = "", **world: Any) -> Certificate:
+    """The worst case of a program, bounded in exact arithmetic.
+
+    Parameters
+    ----------
+    program : callable
+        ``program(world, **parameters)`` returns what is measured, a Scalar; see `theory_checks.pep.programs`.
+    parameters : mapping
+        Its keywords: integers and Fractions, no floats, which stand for slightly different numbers.
+    claim : str
+        What is proved, in words; made from the program's name and the numbers where empty.
+    **world
+        Of `SymPEP`: L, mu, N, shared_optimum, regularizer.
+
+    Returns
+    -------
+    Certificate
+        Its bound is above the worst case by about 1e-8 of the worst case's size.
+
+    Raises
+    ------
+    SpecError
+        For a float, or a program that is not about a worst case.
+    WorstCaseError
+        If the worst case is unbounded, or no margin up to 1e-5 gives a proof.
+    """
+    pep = SymPEP(**world, exact=True)
+    measured = program(pep, **parameters)
+    if isinstance(measured, Step):
+        raise SpecError("Expected a program that returns what is measured, got one step of a Lyapunov function; use certify_rate.")
+    return _certified(pep, measured, program, parameters, world, claim)
+
+
+def _certified(pep: SymPEP, measured: Any, program: Any, parameters: Any, world: Any, claim: str) -> Certificate:
+    A, C = assemble(pep), combined(pep, measured, ())
+    A = A._replace(labels=tuple(says(pep, A, j) for j in range(len(A.labels))))
+    masks = _masks(A, C)
+    said = "the exact elimination failed"
+    for margin in MARGINS:
+        for form, tolerance in (("dual", 1e-11), ("dual", 1e-9), ("primal", 1e-9)):
+            answer = conic.solve(floats(A), _pushed(floats(C), masks, margin), form, tolerance)
+            if isinstance(answer, str):
+                said = answer
+                continue
+            proof = _proof(A, C, answer[0])
+            if proof is not None:
+                words = claim or sentence(program, parameters, world, proof.bound, "the worst case")
+                return Certificate(
+                    claim=words,
+                    bound=proof.bound,
+                    program=f"{program.__module__}:{program.__qualname__}",
+                    world=dict(world),
+                    parameters=dict(parameters),
+                    symbols=symbols(pep),
+                    expressions=C,
+                    weights=(),
+                    proofs=(proof,),
+                    margin=margin,
+                )
+    raise WorstCaseError(
+        f"No proof in exact arithmetic was found ({said}): the worst case may be unbounded, or so may be the size of the "
+        "federations that attain it; bound every starting vector by an assumption, or rescale so that L, R and zeta are near 1.",
+        "unbounded" if said in ("unbounded", "DualInfeasible", "PrimalInfeasible") else "inaccurate",
+    )
+
+
+def _proof(A: Rows, C: Rows, y: np.ndarray) -> Proof | None:
+    exact = rounded(y)
+    order = np.argsort(-y, kind="stable")
+    fixed = repaired(A.F.T, C.F[0], exact, [int(j) for j in order])
+    if fixed is None or min(fixed, default=Fraction(0)) < 0:
+        return None
+    used = np.array([v != 0 for v in fixed], dtype=bool)
+    rows = Rows(*(part[used] for part in A[:4]), tuple(label for label, u in zip(A.labels, used, strict=True) if u))
+    multipliers = [v for v in fixed if v]
+    y_used = np.array(multipliers, dtype=object)
+    blocks = [np.tensordot(y_used, rows.M, 1) - C.M[0]] if len(y_used) else [-C.M[0]]
+    blocks += [np.tensordot(y_used, rows.D[:, c], 1) - C.D[0, c] if len(y_used) else -C.D[0, c] for c in range(C.D.shape[1])]
+    if not all(semidefinite([list(row) for row in block]) for block in blocks):
+        return None
+    bound = C.const[0] - sum((v * c for v, c in zip(multipliers, rows.const, strict=True)), Fraction(0))
+    return Proof({"measured": Fraction(1)}, bound, rows, multipliers)
+
+
+def _masks(A: Rows, C: Rows) -> list[np.ndarray]:
+    """Per block (M, then every D), the coordinates in which the problem changes at all."""
+    return [independent(np.concatenate([A.M, C.M]))] + [
+        independent(np.concatenate([A.D[:, c], C.D[:, c]])) for c in range(A.D.shape[1])
+    ]
+
+
+def _pushed(C: Rows, masks: list[np.ndarray], margin: float) -> Rows:
+    """The objective plus margin times the trace."""
+    M, D = C.M + margin * np.diag(masks[0]), C.D + margin * np.array([np.diag(mask) for mask in masks[1:]])
+    return C._replace(M=M, D=D)
