@@ -4,8 +4,8 @@ r"""Functions of one variable whose derivative is piecewise linear: where gradie
 |---|---|
 | knots, slopes | :math:`t_1<\dots<t_m` and :math:`f_i'(t_k)`; f_i' is linear in between and has slope L outside |
 
-f_i = 0 at the first knot. Where f_i' never rises or falls faster than L, f_i is L-smooth. Clients share their knots, so that f is of the same kind and its least
-value is exact.
+f_i = 0 at the first knot. Where f_i' never rises or falls faster than L, f_i is L-smooth. Clients share their knots, so that
+f is of the same kind and its least value is exact.
 """
 
 from __future__ import annotations
