@@ -1,0 +1,131 @@
+r"""Stochastic gradient descent with additive noise and a constant step.
+
+f is mu-strongly convex and L-smooth, the noise of the mean gradient has variance s2 whatever x is, 0 < gamma <= 1/L:
+
+.. math:: E\|x_t-x^*\|^2\le(1-\gamma\mu)^tR^2+\frac{\gamma s_2}{\mu}.
+
+Proof: the noise is uncorrelated with the past, so :math:`E\|x_{k+1}-x^*\|^2\le(1-\gamma\mu)^2E\|x_k-x^*\|^2+\gamma^2s_2`, and
+:math:`\gamma^2s_2\sum_k(1-\gamma\mu)^{2k}\le\gamma s_2/(\mu(2-\gamma\mu))`. The first recursion is the exact worst case,
+attained by :math:`f=\frac\mu2\|x\|^2`.
+
+| argument | symbol |
+|---|---|
+| L, mu | of every client's f_i |
+| gamma, t | the step, and how many |
+| R, s2 | :math:`\|x_0-x^*\|`, the variance of the mean of the clients' noisy gradients |
+| N, seed | clients, and of the random federation |
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from theory_checks.claim import Claim, Condition, Mutant, Status
+from theory_checks.pep import SymPEP
+from theory_checks.pep.chain import chain
+from theory_checks.pep.programs.gradient_descent import gd_distance
+from theory_checks.quadratics import Bowl, aligned, drawn
+
+__all__ = ["CLAIMS", "moments"]
+
+
+def moments(bowl: Bowl, gamma: float, s2: float, t: int) -> tuple[np.ndarray, np.ndarray]:
+    r"""Mean (d,) and covariance (d, d) of :math:`x_t-x^*`, exactly, for isotropic noise of total variance s2.
+
+    With :math:`B=I-\gamma A`, A the mean of the clients' :math:`A_i`: m+ = B m, C+ = B C B' + (gamma^2 s2 / d) I.
+    """
+    pairs = zip(bowl.federation.weights, bowl.federation, strict=True)
+    B = np.eye(len(bowl.best)) - gamma * sum(w * data.A for w, data in pairs)
+    m, C = bowl.start - bowl.best, np.zeros_like(B)
+    for _ in range(t):
+        m, C = B @ m, B @ C @ B.T + gamma**2 * s2 / len(m) * np.eye(len(m))
+    return m, C
+
+
+def distance(*, L: float, mu: float, gamma: float, R: float, s2: float, t: int, N: int, seed: int) -> float:
+    """(1 - gamma mu)^t R^2 + gamma s2 / mu."""
+    return (1 - gamma * mu) ** t * R**2 + gamma * s2 / mu
+
+
+def distance_seen(*, L: float, mu: float, gamma: float, R: float, s2: float, t: int, N: int, seed: int) -> float:
+    """E |x_t - x*|^2 in exact second moments, on the flattest quadratic and on a random federation."""
+    found = []
+    for bowl in (aligned((mu, mu), N, 0, R=R), drawn(L, mu, N, seed, R=R, zeta=L * R)):
+        m, C = moments(bowl, gamma, s2, t)
+        found.append(float(m @ m + np.trace(C)))
+    return max(found)
+
+
+def distance_worst(*, L: float, mu: float, gamma: float, R: float, s2: float, t: int, N: int, seed: int) -> float:
+    """The exact worst case: t steps, each by its one-step worst case, which is linear in the squared distance."""
+    factor = _factor(round(gamma * L, 12), round(mu / L, 12), N)
+
+    def step(r: float) -> float:
+        return factor * r + gamma**2 * s2
+
+    return chain(step, R**2, t)[-1]
+
+
+@lru_cache(maxsize=4096)
+def _factor(h: float, mu: float, N: int) -> float:
+    pep = SymPEP(L=1.0, mu=mu, N=N)
+    return pep.maximize(gd_distance(pep, gamma=h)).dual_value
+
+
+def distance_false(*, L: float, mu: float, gamma: float, R: float, s2: float, t: int, N: int, seed: int) -> float:
+    """With half of the noise."""
+    return (1 - gamma * mu) ** t * R**2 + gamma * s2 / (2 * mu)
+
+
+def distance_false_rate(*, L: float, mu: float, gamma: float, R: float, s2: float, t: int, N: int, seed: int) -> float:
+    """With the power 3t."""
+    return (1 - gamma * mu) ** (3 * t) * R**2 + gamma * s2 / mu
+
+
+def short(*, L: float, mu: float, gamma: float, **_: Any) -> bool:
+    """0 < mu < L and 0 < gamma <= 1/L."""
+    return 0 < mu < L and 0 < gamma * L <= 1 + 1e-12
+
+
+@st.composite
+def settings(draw: st.DrawFn) -> dict[str, Any]:
+    """Settings with 0 < mu < L and gamma <= 1/L."""
+    L = draw(st.sampled_from([0.5, 1.0, 2.0, 10.0]))
+    return {
+        "L": L,
+        "mu": L * draw(st.sampled_from([0.01, 0.1, 0.5])),
+        "gamma": draw(st.sampled_from([0.1, 0.5, 1.0])) / L,
+        "R": draw(st.floats(0, 3)),
+        "s2": draw(st.floats(0, 3)),
+        "t": draw(st.integers(1, 60)),
+        "N": draw(st.sampled_from([1, 2, 5])),
+        "seed": draw(st.integers(0, 10**6)),
+    }
+
+
+CORNER = {"L": 1.0, "mu": 0.5, "gamma": 1.0, "N": 2, "seed": 0}
+
+CLAIMS = (
+    Claim(
+        name="sgd-constant-step",
+        statement="E |x_t - x*|^2 <= (1 - gamma mu)^t R^2 + gamma s2 / mu",
+        reference="derived here",
+        status=Status.DERIVED,
+        kind="upper",
+        setting=settings(),
+        promised=distance,
+        engines={"simulation": distance_seen, "pep": distance_worst},
+        mutants=(
+            Mutant("gamma s2 / mu -> gamma s2 / (2 mu)", distance_false, ("simulation", "pep")),
+            Mutant("(1 - gamma mu)^t -> (1 - gamma mu)^(3t)", distance_false_rate, ("simulation", "pep")),
+        ),
+        conditions=(Condition("0 < mu < L and 0 < gamma <= 1/L", short),),
+        method="fedsgd",
+        tags=("gradient", "stochastic"),
+        extremes=({**CORNER, "R": 0.0, "s2": 1.0, "t": 60}, {**CORNER, "R": 1.0, "s2": 0.0, "t": 1}),
+    ),
+)
