@@ -226,6 +226,20 @@ def test_slack_of_a_factor_is_a_ratio_of_rounds() -> None:
     assert examine(claim).slack == pytest.approx((2.0, 2.0))
 
 
+def test_what_is_small_within_rounding_is_not_near_the_bound() -> None:
+    """0 <= 0 holds, and says nothing about a constant."""
+    claim = replace(
+        TOY.claim("zero", "tight", simulation=lambda x, n: 0.5 * x / n),
+        promised=lambda x, n: x / n,
+        atol=1e-9,
+        setting=st.just({"x": 1.0, "n": 1}),
+    )
+    found = examine(claim)
+    assert found.worst is not None
+    assert found.worst.ratio == 2.0
+    assert found.attained is False
+
+
 # Belief.
 
 
@@ -279,7 +293,9 @@ def test_processes_find_what_one_process_finds() -> None:
     there = verify_by_name(names, mine=FILE, processes=2, progress=False)
     assert [verdict.claim for verdict in there] == names
     for one, two in zip(here, there, strict=True):
-        assert replace(one, seconds=0.0) == replace(two, seconds=0.0)
+        assert (one.word, one.why[:40], one.attained) == (two.word, two.why[:40], two.attained)
+        assert one.counterexample == two.counterexample
+        assert one.trials[0] == two.trials[0]  # the draws behind it may differ: Hypothesis knows what is imported
 
 
 def test_a_process_that_dies_leaves_its_claim_undecided(tmp_path: Path) -> None:
