@@ -109,7 +109,8 @@ def examine(
     claim : Claim
         What is claimed.
     examples : int
-        Settings drawn beside the extremes; the draws are the same each time.
+        Settings drawn beside the extremes. The seed is fixed; Hypothesis also draws constants of the modules that are loaded,
+        so that the draws repeat as long as the code does.
     stop : callable or None
         Asked after every setting; true ends the examination with what there is.
     tick : callable or None

@@ -17,6 +17,9 @@ SANDWICH = 1e-6
 ATTAINED = 1e-4
 """A tight claim is attained where some engine comes within this relative distance of it."""
 
+BLUNT = 0.01
+"""Numbers whose allowance for rounding is this part of the promise, or more, do not count as near to the bound."""
+
 UPPER: tuple[Kind, ...] = ("upper", "tight")
 
 
@@ -30,9 +33,10 @@ def judge(
     seen = [observation for trial in trials for observation in observations(claim, trial)]
     refuting = [found for found in (refutation(claim, trial) for trial in trials) if found is not None]
     clashes = contradictions(claim, trials)
-    worst = min(seen, key=lambda observation: observation.ratio, default=None)
+    sharp = [observation for observation in seen if not _blunt(claim, observation)]
+    worst = min(sharp or seen, key=lambda observation: observation.ratio, default=None)
     exact, slack = _exact(claim, seen)
-    attained = None if claim.kind != "tight" else any(_meets(observation) for observation in seen)
+    attained = None if claim.kind != "tight" else any(_meets(observation) for observation in sharp)
     why = trouble or _why(claim, trials, clashes, attained)
     holds = False if refuting else None if why or not seen else True
     if holds is None and not why:
@@ -111,6 +115,12 @@ def _exact(claim: Claim, seen: Sequence[Observation]) -> tuple[Observation | Non
         return next(iter(best.values()), None), None
     least, exact = min(slacks, key=lambda pair: pair[0])
     return exact, (least, max(slack for slack, _ in slacks))
+
+
+def _blunt(claim: Claim, seen: Observation) -> bool:
+    """Whether rounding alone would hide a change of the promise by `BLUNT`: 0 <= 0 says nothing about a constant."""
+    allowed = claim.rtol * max(abs(seen.promised), abs(seen.measured)) + claim.atol
+    return isfinite(seen.measured) and allowed >= BLUNT * abs(seen.promised)
 
 
 def _meets(observation: Observation) -> bool:

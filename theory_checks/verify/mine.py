@@ -100,7 +100,7 @@ def _line(error: BaseException, path: Path) -> str:
     """Where in the user's file it went wrong: the last frame inside it."""
     trace, line = error.__traceback__, None
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
+        if Path(trace.tb_frame.f_code.co_filename).resolve() == path.resolve():
             line = trace.tb_lineno
         trace = trace.tb_next
     return "" if line is None else f", line {line}"

@@ -15,8 +15,8 @@ __all__ = ["WIDTH", "claim_list", "details", "mutation_table", "short", "table"]
 WIDTH = 118
 """Columns of a terminal that every line fits into."""
 
-NAME, SOURCE = 34, 24
-"""The widest a claim's name and its source are printed in the table."""
+NAME, REST = 36, 64
+"""The widest a claim's name is printed, and what the columns beside name and source take."""
 
 MARKS = {Status.MEMORY: "*", Status.NUMERIC: "~", Status.MINE: "!"}
 """Statuses that are printed with every verdict."""
@@ -24,10 +24,11 @@ MARKS = {Status.MEMORY: "*", Status.NUMERIC: "~", Status.MINE: "!"}
 
 def table(verdicts: Sequence[Verdict]) -> str:
     """One line a claim, then what the marks mean, then one line that counts."""
+    names = min(NAME, max((len(verdict.claim) for verdict in verdicts), default=0))
     rows = [
         (
             _cut(verdict.claim, NAME),
-            _cut(verdict.reference, SOURCE),
+            _cut(verdict.reference, WIDTH - REST - names),
             verdict.kind,
             str(len(verdict.trials)),
             short(verdict.worst.ratio) if verdict.worst else "-",
@@ -79,15 +80,30 @@ def at(seen: Observation) -> str:
 
 
 def mutation_table(verdicts: Sequence[Verdict]) -> str:
-    """Every false strengthening of every claim: who noticed it, who did not; the score of each engine below."""
-    rows = [("claim", "stronger by", "noticed by", "missed by")]
+    """For every claim and engine: how many of its mutants it refutes, and the least change of the promise it notices."""
+    rows = [("claim", "engine", "mutants", "sees b off by", "sees rounds off by")]
     for verdict in verdicts:
-        for i, mutation in enumerate(verdict.mutations):
-            own = f"{'mutant: ' if mutation.due else ''}{mutation.says}"
-            name = _cut(verdict.claim, NAME) if i == 0 else ""
-            rows.append((name, _cut(own, 44), ", ".join(mutation.noticed) or "-", ", ".join(mutation.missed) or "-"))
+        engines = dict.fromkeys(engine for each in verdict.mutations for engine in (*each.noticed, *each.missed))
+        for i, engine in enumerate(engines):
+            due = [mutation for mutation in verdict.own if engine in mutation.due]
+            refuted = sum(engine in mutation.noticed for mutation in due)
+            own = f"{refuted} of {len(due)}" if due else "-"
+            rows.append(
+                (verdict.claim if i == 0 else "", engine, own, _least(verdict, engine, "b"), _least(verdict, engine, "rounds"))
+            )
     scores = [f"{who} {done} of {of}" for who, (done, of) in score(verdicts).items()]
-    return "\n".join([*_columns(rows), "", f"noticed: {', '.join(scores) or 'nothing to notice'}"])
+    return "\n".join([*_columns(rows), "", f"false strengthenings noticed: {', '.join(scores) or 'none were tried'}"])
+
+
+def _least(verdict: Verdict, engine: str, what: str) -> str:
+    """The least relative change, in every direction that was tried, of which an engine notices all."""
+    tried = [
+        (float(mutation.says.split()[-1]), engine in mutation.noticed)
+        for mutation in verdict.mutations
+        if not mutation.due and mutation.says.split()[0].strip("|") == what
+    ]
+    seen = [c for c in {c for c, _ in tried} if all(noticed for other, noticed in tried if other == c)]
+    return "-" if not tried else f"{100 * (1 - max(seen)):.1f} %" if seen else "nothing"
 
 
 def claim_list(claims: Iterable[Claim]) -> str:
