@@ -18,7 +18,7 @@ from theory_checks.beds import random_statistic
 from theory_checks.families import INSTANCES, Family, family_of
 from theory_checks.landscape import Landscape
 
-__all__ = ["Moment", "instance", "points", "rounded", "steps", "trajectory"]
+__all__ = ["Moment", "instance", "landmark", "points", "rounded", "steps", "trajectory"]
 
 
 class Moment(NamedTuple):
@@ -66,3 +66,8 @@ def trajectory(family: str, seed: int, method: Algorithm, rounds: int) -> list[M
     """`steps` of a deterministic method on an instance, from a random parameter of its domain."""
     at, _ = instance(family, seed)
     return steps(at.problem, at.federation, method, rounds, at.minimize(points(family, seed, 1.0)[0]))
+
+
+def landmark(x: np.ndarray, seed: int) -> float:
+    """The distance of x to a random point of the seed: one positive number that tells vectors apart."""
+    return float(np.linalg.norm(x - np.random.default_rng([seed, 13]).standard_normal(x.shape)))
