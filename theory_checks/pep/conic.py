@@ -36,9 +36,17 @@ def solve(A: Rows, C: Rows, form: str, tolerance: float) -> Answer | str:
 
 
 def feasible(G: np.ndarray, h: np.ndarray, zero: int, positive: int, sides: list[int], tolerance: float) -> np.ndarray | None:
-    """x with h - G x in {0}^zero x R_+^positive x PSD cones (svec of these sides), or None unless "Solved"."""
-    status, x, _ = _clarabel(np.zeros(G.shape[1]), G, h, zero, positive, sides, tolerance)
-    return x if status == "Solved" else None
+    """x with h - G x in {0}^zero x R_+^positive x PSD cones (svec of these sides), or None unless "Solved".
+
+    Asked again at ten times the tolerance where the solver neither solved the problem nor found it infeasible.
+    """
+    for loose in (1.0, 10.0):
+        status, x, _ = _clarabel(np.zeros(G.shape[1]), G, h, zero, positive, sides, loose * tolerance)
+        if status == "Solved":
+            return x
+        if status in ("PrimalInfeasible", "DualInfeasible"):
+            break
+    return None
 
 
 def svec(X: np.ndarray) -> np.ndarray:
