@@ -12,7 +12,18 @@ if TYPE_CHECKING:
     from theory_checks.phase import PhaseDiagram, crossover, phase_diagram
     from theory_checks.tuned import Tuned, tune
 
-__all__ = ["CATALOG", "CertifiedStep", "PhaseDiagram", "TheoryChecks", "Tuned", "certified", "certified_step", "crossover", "phase_diagram", "tune"]
+__all__ = [
+    "CATALOG",
+    "CertifiedStep",
+    "PhaseDiagram",
+    "TheoryChecks",
+    "Tuned",
+    "certified",
+    "certified_step",
+    "crossover",
+    "phase_diagram",
+    "tune",
+]
 
 CATALOG = (TheoryChecks,)
 

@@ -245,9 +245,7 @@ def _certified(
     """`searched_rate` at a step for L = 1; 2 where there is no certificate."""
     gamma, a = step
     try:
-        return searched_rate(
-            L, mu, N, omega, p, gamma / L, a, S=S, regularizer=regularizer, rho=rho, halvings=halvings
-        )
+        return searched_rate(L, mu, N, omega, p, gamma / L, a, S=S, regularizer=regularizer, rho=rho, halvings=halvings)
     except WorstCaseError:
         return 2.0
 

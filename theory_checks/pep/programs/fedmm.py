@@ -73,9 +73,7 @@ def fedmm_psi(
     return psi(after)
 
 
-def _step(
-    world: Any, gamma: Any, a: Any, omega: Any, p: Any, S: int | None, rho: Any, regularizer: bool
-) -> tuple[State, State]:
+def _step(world: Any, gamma: Any, a: Any, omega: Any, p: Any, S: int | None, rho: Any, regularizer: bool) -> tuple[State, State]:
     """The state, and the random one after a round."""
     s, V = world.point("s"), world.clients("V")
     mask = world.participation(p=p) if S is None else world.participation(S=S)
