@@ -6,7 +6,8 @@ Clients L-smooth and mu-strongly convex; per round :math:`x^+=x-\gamma H` with
 
 | function | what |
 |---|---|
-| `textbook_step`, `textbook_rate` | :math:`\gamma=1/(L(1+6\omega'/N))`, :math:`a=1/(1+\omega')`; :math:`\max(1-\gamma\mu,1-a/2)` |
+| `textbook_step` | :math:`\gamma=1/(L(1+6\omega'/N))`, :math:`a=1/(1+\omega')` |
+| `textbook_rate` | :math:`\max(1-\gamma\mu,1-a/2)` |
 | `psi_rate`, `best_psi_rate` | the exact one-step factor of Psi, at a constant c of M, or at the best one |
 | `searched_rate` | the best rate of a quadratic Lyapunov function |
 | `best_fedmm_step` | the step with the best certified rate, and a lower bound for it |
@@ -18,7 +19,7 @@ x: for the library's method it is its step times rho. Everything is cached: argu
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -255,8 +256,8 @@ def _step(logs: np.ndarray) -> tuple[float, float]:
     return float(gamma), min(float(a), 0.9)  # a near 1 is never needed, and there the search is degenerate
 
 
-def _value(found: object) -> float:
-    return found.fun  # type: ignore[attr-defined]
+def _value(found: Any) -> float:
+    return found.fun
 
 
 def _check(L: float, mu: float, N: int, omega: float, p: float, S: int | None) -> None:
