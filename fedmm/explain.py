@@ -59,8 +59,9 @@ def explain(composition: Composition, aggregator: Aggregator | None = None) -> E
     rows = [*head, *_down(composition), *_up(composition), *_beside(composition), *_facts(composition)]
     aggregator = aggregator or Mean()
     rows += [("replies", _weighting(composition, aggregator)), *_promise(_promised(composition, aggregator))]
-    for theory in entries("theory").values():
-        rows += theory().rows(composition)
+    if isinstance(aggregator.settle(composition.algorithm.averages), Mean):
+        for theory in entries("theory").values():
+            rows += theory().rows(composition)
     return Explanation(_table(rows), refusal)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from theory_checks.catalog import TheoryChecks
 
 if TYPE_CHECKING:
-    from theory_checks.certified import CertifiedStep, certified, certified_step
+    from theory_checks.fedmm_step import CertifiedStep, certified, certified_step
     from theory_checks.phase import PhaseDiagram, crossover, phase_diagram
     from theory_checks.tuned import Tuned, tune
 
@@ -28,11 +28,11 @@ __all__ = [
 CATALOG = (TheoryChecks,)
 
 _HOMES = {
-    "CertifiedStep": "theory_checks.certified",
+    "CertifiedStep": "theory_checks.fedmm_step",
     "PhaseDiagram": "theory_checks.phase",
     "Tuned": "theory_checks.tuned",
-    "certified": "theory_checks.certified",
-    "certified_step": "theory_checks.certified",
+    "certified": "theory_checks.fedmm_step",
+    "certified_step": "theory_checks.fedmm_step",
     "crossover": "theory_checks.phase",
     "phase_diagram": "theory_checks.phase",
     "tune": "theory_checks.tuned",

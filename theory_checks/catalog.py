@@ -88,7 +88,9 @@ class TheoryChecks(Theory):
         return Answer(replayed(verdict), {"claims": [_row(verdict, {}, False)]}, refuted=verdict.holds is False)
 
     def rows(self, composition: Composition) -> list[tuple[str, str]]:
-        return []
+        from theory_checks.worst_case_rows import rows
+
+        return rows(composition)
 
 
 def _counterexamples(verdicts: list[Verdict], inquiry: Inquiry) -> tuple[dict[str, str], list[str]]:

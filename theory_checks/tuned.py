@@ -151,7 +151,7 @@ def _least(value: Callable[[float], float], largest: float) -> tuple[float, floa
     if not isfinite(values[k]):
         return float(grid[k]), inf
     low, high = float(grid[max(k - 1, 0)]), float(grid[min(k + 1, GRID - 1)])
-    found: Any = minimize_scalar(value, bounds=(low, high), method="bounded", options={"xatol": 1e-5 * largest})
+    found: Any = minimize_scalar(value, bounds=(low, high), method="bounded", options={"xatol": 1e-8 * largest})
     return (float(found.x), float(found.fun)) if found.fun < values[k] else (float(grid[k]), values[k])
 
 

@@ -9,7 +9,7 @@ same L and mu the engine certifies :math:`E V_{t+1}\le\text{rate}\cdot E V_t` fo
 |---|---|
 | gamma, a | :math:`\gamma`, :math:`a=\alpha p`: the step and the memory step of `fedmm.FedMM` |
 | omega, p | of the channel; of Bernoulli participation, or S/N |
-| textbook | :math:`\gamma\rho=1/(L(1+6\omega_p/N))`, :math:`a=1/(1+\omega_p)`, rate :math:`\max(1-\gamma\rho\mu,1-a/2)` (DIANA's, with :math:`\omega_p=(1+\omega)/p-1`) |
+| textbook | DIANA's step with :math:`\omega_p=(1+\omega)/p-1` and its rate: `theory_checks.pep.rates` |
 | lower_bound | the rate of a quadratic federation at the tuned step; None with a regulariser |
 """
 

@@ -1,0 +1,116 @@
+"""Tuned steps: reference values, closed forms, and that no other step is better."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fedmm import SpecError
+from theory_checks import crossover, phase_diagram, tune
+from theory_checks.tuned import fedavg_round
+
+MU = 0.1
+
+
+@pytest.mark.parametrize(("L", "mu"), [(1.0, 0.1), (4.0, 0.5), (1.0, 0.9)])
+def test_fedsgd_has_the_textbook_step(L: float, mu: float) -> None:
+    """2/(L + mu), with factor ((L - mu)/(L + mu))^2."""
+    best = tune("fedsgd", L=L, mu=mu)
+    assert best.gamma == pytest.approx(2 / (L + mu), rel=1e-4)
+    assert best.value == pytest.approx(((L - mu) / (L + mu)) ** 2, rel=1e-4)
+
+
+REFERENCE = {  # the best value on a coarse grid of steps, computed independently: at least the tuned one
+    (0.0, 2): 0.4482,
+    (0.0, 8): 0.0403,
+    (0.01, 4): 0.2235,
+    (0.05, 2): 0.5025,
+    (0.2, 8): 0.5452,
+    (1.0, 2): 0.8678,
+}
+
+
+@pytest.mark.parametrize(("zeta", "K"), REFERENCE)
+def test_local_steps_against_a_coarse_grid(zeta: float, K: int) -> None:
+    best = tune("fedavg", mu=MU, K=K, zeta=zeta)
+    assert REFERENCE[zeta, K] - 0.012 <= best.value <= REFERENCE[zeta, K] + 5e-5
+    for factor in (0.9, 0.97, 1.03, 1.1):
+        assert fedavg_round(factor * best.gamma, 1.0, L=1.0, mu=MU, N=2, K=K, zeta=zeta) >= best.value - 1e-7
+
+
+def test_the_best_of_several_K() -> None:
+    assert tune("fedavg", mu=MU, K=(1, 2, 4), zeta=0.05).K == 4
+    assert tune("fedavg", mu=MU, K=(1, 2, 4), zeta=1.0).K == 1
+
+
+def test_fedprox_over_ten_rounds() -> None:
+    """A chain of ten rounds; the reference step 2.8 gives .0422."""
+    best = tune("fedprox", mu=MU, zeta=0.1, rounds=10)
+    assert best.gamma == pytest.approx(2.8, abs=0.05)
+    assert best.value == pytest.approx(0.0422, abs=5e-5)
+
+
+def test_fedmm_with_compression_and_participation() -> None:
+    """The reference, tuned on a grid, is .908504."""
+    best = tune("fedmm", mu=MU, N=10, omega=3.0, p=0.5)
+    assert 0.908504 - 2e-5 <= best.value <= 0.908504 + 1e-6
+    assert best.alpha is not None
+
+
+def test_units_do_not_matter() -> None:
+    """f -> c f scales L, mu and zeta, and divides the step; x -> c x scales R and zeta."""
+    one = tune("fedavg", mu=MU, K=2, zeta=0.2)
+    scaled = tune("fedavg", L=3.0, mu=3 * MU, K=2, zeta=0.6)
+    longer = tune("fedavg", mu=MU, K=2, zeta=0.4, R=2.0)
+    assert scaled.value == pytest.approx(one.value, rel=1e-6)
+    assert scaled.gamma == pytest.approx(one.gamma / 3, rel=1e-2)
+    assert longer.value == pytest.approx(4 * one.value, rel=1e-6)
+
+
+def test_phase_diagram() -> None:
+    diagram = phase_diagram(mu=MU, zetas=(0.0, 1.0), Ks=(1, 2))
+    assert diagram.best == (2, 1)
+    np.testing.assert_allclose(diagram.values[:, 0], ((1 - MU) / (1 + MU)) ** 2, rtol=1e-6)  # one step does not see zeta
+    assert str(diagram).count("\n") == 2
+
+
+def test_phase_diagram_draws(tmp_path: object) -> None:
+    from pathlib import Path
+
+    path = Path(str(tmp_path)) / "phases.png"
+    phase_diagram(mu=MU, zetas=(0.0, 1.0), Ks=(1, 2)).plot(path)
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_crossover_is_where_two_steps_tie() -> None:
+    zeta = crossover(2, mu=MU, tolerance=1e-3)
+    one = tune("fedavg", mu=MU, K=1).value
+    assert tune("fedavg", mu=MU, K=2, zeta=zeta - 0.002).value < one < tune("fedavg", mu=MU, K=2, zeta=zeta + 0.002).value
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"method": "fedavgg"}, "Did you mean 'fedavg'"),
+        ({"method": "fedsgd", "K": 2}, "fedsgd has no K"),
+        ({"method": "fedmm", "zeta": 1.0}, "fedmm has no zeta"),
+        ({"method": "fedavg", "zeta": -1.0}, "zeta >= 0"),
+        ({"method": "fedavg", "zeta": float("nan")}, "zeta >= 0"),
+        ({"method": "fedavg", "K": 0}, "K as an integer"),
+        ({"method": "fedavg", "K": ()}, "K as an integer"),
+        ({"method": "fedavg", "rounds": 1.5}, "rounds as an integer"),
+        ({"method": "fedavg", "p": 0.0}, "p in \\(0, 1\\]"),
+        ({"method": "fedsgd", "mu": 0.0}, "0 < mu < L"),
+        ({"method": "fedavg", "mu": 2.0}, "mu < L"),
+    ],
+)
+def test_bad_parameters_are_refused(arguments: dict, words: str) -> None:
+    with pytest.raises(SpecError, match=words):
+        tune(**({"mu": MU} | arguments))
+
+
+def test_empty_axes_are_refused() -> None:
+    with pytest.raises(SpecError, match="at least one zeta"):
+        phase_diagram(mu=MU, zetas=())
+    with pytest.raises(SpecError, match="at least 2"):
+        crossover(1, mu=MU)
