@@ -69,7 +69,9 @@ def certify(program: Callable[..., Any], parameters: Mapping[str, Any], *, claim
     pep = SymPEP(**world, exact=True)
     measured = program(pep, **parameters)
     if isinstance(measured, Step):
-        raise SpecError("Expected a program that returns what is measured, got one step of a Lyapunov function; use certify_rate.")
+        raise SpecError(
+            "Expected a program that returns what is measured, got one step of a Lyapunov function; use certify_rate."
+        )
     return _certified(pep, measured, program, parameters, world, claim)
 
 
