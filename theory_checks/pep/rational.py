@@ -61,7 +61,7 @@ def independent(matrices: np.ndarray) -> np.ndarray:
     gradients, say). A combination of the matrices is positive semidefinite exactly if its part on the marked coordinates is.
     """
     n = matrices.shape[-1]
-    stack = matrices.reshape(-1, n)
+    stack = matrices.reshape(len(matrices) * n, n)
     stack = stack[stack.any(axis=1)]
     if not len(stack):
         return np.zeros(n, dtype=bool)
