@@ -30,11 +30,11 @@ from theory_checks.pep.assemble import Rows, assemble
 from theory_checks.pep.certificate import Certificate, Proof, combined
 from theory_checks.pep.problem import SymPEP
 from theory_checks.pep.programs import Step
-from theory_checks.pep.rational import independent, repaired, rounded
+from theory_checks.pep.rational import relevant, repaired, rounded
 from theory_checks.pep.solve import WorstCaseError, floats
 from theory_checks.pep.words import sentence, symbols, worded
 
-__all__ = ["certify", "masks_of", "proof_of"]
+__all__ = ["certify", "directions", "joined", "proof_of"]
 
 MARGINS = (1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5)
 """Tried in turn."""
@@ -77,11 +77,11 @@ def certify(program: Callable[..., Any], parameters: Mapping[str, Any], *, claim
 
 def _certified(pep: SymPEP, measured: Any, program: Any, parameters: Any, world: Any, claim: str) -> Certificate:
     A, C = worded(pep, assemble(pep)), combined(pep, measured, ())
-    masks = masks_of(A, C)
+    away = directions(joined(A, C))
     said = "the exact elimination failed"
     for margin in MARGINS:
         for form, tolerance in (("dual", 1e-11), ("dual", 1e-9), ("primal", 1e-9)):
-            answer = conic.solve(floats(A), _pushed(floats(C), masks, margin), form, tolerance)
+            answer = conic.solve(floats(A), _pushed(floats(C), away, margin), form, tolerance)
             if isinstance(answer, str):
                 said = answer
                 continue
@@ -135,14 +135,18 @@ def _less(y: np.ndarray, ours: np.ndarray, theirs: Any) -> np.ndarray:
     return np.asarray((np.tensordot(y, ours, 1) if len(y) else 0) - np.asarray(theirs, dtype=object), dtype=object)
 
 
-def masks_of(A: Rows, C: Rows) -> list[np.ndarray]:
-    """Per block (M, then every D), the coordinates in which the problem changes at all."""
-    return [independent(np.concatenate([A.M, C.M]))] + [
-        independent(np.concatenate([A.D[:, c], C.D[:, c]])) for c in range(A.D.shape[1])
-    ]
+def directions(rows: Rows) -> list[np.ndarray]:
+    """Per block (M, then every D), the matrix B'B of the directions in which combinations of these rows change at all."""
+    found = [relevant(block, rows.F) for block in (rows.M, *(rows.D[:, c] for c in range(rows.D.shape[1])))]
+    return [B.T @ B for B in found]
 
 
-def _pushed(C: Rows, masks: list[np.ndarray], margin: float) -> Rows:
-    """The objective plus margin times the trace."""
-    M, D = C.M + margin * np.diag(masks[0]), C.D + margin * np.array([np.diag(mask) for mask in masks[1:]])
-    return C._replace(M=M, D=D)
+def joined(*parts: Rows) -> Rows:
+    """Rows, one after the other."""
+    M, D, F, const = (np.concatenate(blocks) for blocks in zip(*(part[:4] for part in parts), strict=True))
+    return Rows(M, D, F, const, tuple(label for part in parts for label in part.labels))
+
+
+def _pushed(C: Rows, away: list[np.ndarray], margin: float) -> Rows:
+    """The objective plus margin times the size of the worst case."""
+    return C._replace(M=C.M + margin * away[0], D=C.D + margin * np.array(away[1:]))

@@ -21,7 +21,7 @@ import numpy as np
 from fedmm.errors import SpecError
 from theory_checks.pep.assemble import Rows, stacked, valid
 from theory_checks.pep.certificate import Certificate, combined
-from theory_checks.pep.certify import masks_of, proof_of
+from theory_checks.pep.certify import directions, joined, proof_of
 from theory_checks.pep.conic import optimum, svec
 from theory_checks.pep.lyapunov import current, search
 from theory_checks.pep.problem import SymPEP
@@ -127,13 +127,13 @@ def _proved(pep: SymPEP, step: Step, rho: Fraction) -> tuple[Any, Any, float] | 
 
 def _solved(pep: SymPEP, now: Rows, after: Rows, Q: Rows, first: Rows, second: Rows, rho: Fraction) -> Any:
     """(p, lambda, nu) that keep both remainders away from singular ones, and how far; None if there are none."""
-    away = [_identity(masks_of(rows, V)) for rows, V in ((first, _joined(now, after)), (second, _joined(now, Q)))]
+    away = [directions(joined(_minus(now, after, 1 / rho), first)), directions(joined(now, Q, second))]
     rate, r = float(rho), pep.r
     now, after, Q, first, second = (floats(rows) for rows in (now, after, Q, first, second))
     V, W, target, I, J = (_columns(rows, r) for rows in (now, after, Q, first, second))
     k, m, J1, J2 = now.F.shape[1], len(now.const), I.shape[1], J.shape[1]
     none1, none2 = np.zeros((len(V), J2)), np.zeros((len(V), J1))
-    margins = [np.concatenate([np.zeros(k), one])[:, None] for one in away]
+    margins = [np.concatenate([np.zeros(k), *map(svec, blocks)])[:, None] for blocks in away]
     top = np.concatenate([rate * V - W, I, none1, -margins[0]], axis=1)
     low = np.concatenate([V, none2, J, -margins[1]], axis=1)
     signs = np.concatenate([np.zeros((J1 + J2, m)), -np.eye(J1 + J2), np.zeros((J1 + J2, 1))], axis=1)
@@ -148,15 +148,6 @@ def _solved(pep: SymPEP, now: Rows, after: Rows, Q: Rows, first: Rows, second: R
 
 def _columns(rows: Rows, r: int) -> np.ndarray:
     return np.concatenate([rows.F, svec(rows.M), *(svec(rows.D[:, c]) for c in range(r))], axis=1).T
-
-
-def _identity(masks: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate([svec(np.diag(mask.astype(float))) for mask in masks])
-
-
-def _joined(one: Rows, two: Rows) -> Rows:
-    M, D, F, const = (np.concatenate([a, b]) for a, b in zip(one[:4], two[:4], strict=True))
-    return Rows(M, D, F, const, one.labels + two.labels)
 
 
 def _row(rows: Rows, j: int) -> Rows:
