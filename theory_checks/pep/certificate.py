@@ -8,6 +8,7 @@ copied anywhere) checks the proof with nothing but Python. That the inequalities
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -220,10 +221,10 @@ def _values(texts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
-    if text in ("True", "False"):
-        return text == "True"
-    number = Fraction(text)
-    return int(number) if number.denominator == 1 else number
+    if re.fullmatch("-?[0-9]+(/[1-9][0-9]*)?", text):
+        number = Fraction(text)
+        return int(number) if number.denominator == 1 else number
+    return {"True": True, "False": False, "None": None}.get(text, text)
 
 
 def _named(program: str) -> Callable[..., Any]:

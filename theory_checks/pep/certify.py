@@ -17,7 +17,7 @@ its assumptions (up to directions in which nothing changes at all) has no such p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -30,11 +30,11 @@ from theory_checks.pep.assemble import Rows, assemble
 from theory_checks.pep.certificate import Certificate, Proof, combined
 from theory_checks.pep.problem import SymPEP
 from theory_checks.pep.programs import Step
-from theory_checks.pep.rational import independent, repaired, rounded
+from theory_checks.pep.rational import relevant, repaired, rounded
 from theory_checks.pep.solve import WorstCaseError, floats
-from theory_checks.pep.words import says, sentence, symbols
+from theory_checks.pep.words import sentence, symbols, worded
 
-__all__ = ["certify"]
+__all__ = ["certify", "directions", "joined", "proof_of"]
 
 MARGINS = (1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5)
 """Tried in turn."""
@@ -76,13 +76,12 @@ def certify(program: Callable[..., Any], parameters: Mapping[str, Any], *, claim
 
 
 def _certified(pep: SymPEP, measured: Any, program: Any, parameters: Any, world: Any, claim: str) -> Certificate:
-    A, C = assemble(pep), combined(pep, measured, ())
-    A = A._replace(labels=tuple(says(pep, A, j) for j in range(len(A.labels))))
-    masks = _masks(A, C)
+    A, C = worded(pep, assemble(pep)), combined(pep, measured, ())
+    away = directions(joined(A, C))
     said = "the exact elimination failed"
     for margin in MARGINS:
         for form, tolerance in (("dual", 1e-11), ("dual", 1e-9), ("primal", 1e-9)):
-            answer = conic.solve(floats(A), _pushed(floats(C), masks, margin), form, tolerance)
+            answer = conic.solve(floats(A), _pushed(floats(C), away, margin), form, tolerance)
             if isinstance(answer, str):
                 said = answer
                 continue
@@ -109,31 +108,45 @@ def _certified(pep: SymPEP, measured: Any, program: Any, parameters: Any, world:
 
 
 def _proof(A: Rows, C: Rows, y: np.ndarray) -> Proof | None:
-    exact = rounded(y)
-    order = np.argsort(-y, kind="stable")
-    fixed = repaired(A.F.T, C.F[0], exact, [int(j) for j in order])
-    if fixed is None or min(fixed, default=Fraction(0)) < 0:
+    """The exact proof near these multipliers, or None."""
+    order = [int(j) for j in np.argsort(-y, kind="stable")]
+    fixed = repaired(A.F.T, C.F[0], rounded(y), order)
+    return None if fixed is None else proof_of({"measured": Fraction(1)}, C, A, fixed)
+
+
+def proof_of(objective: Mapping[str, Fraction], C: Rows, A: Rows, multipliers: Sequence[Fraction]) -> Proof | None:
+    """A proof that the objective (one row C, named in `objective`) is bounded, or None if these multipliers prove nothing.
+
+    Those that are zero are left out.
+    """
+    if min(multipliers, default=Fraction(0)) < 0:
         return None
-    used = np.array([v != 0 for v in fixed], dtype=bool)
-    rows = Rows(*(part[used] for part in A[:4]), tuple(label for label, u in zip(A.labels, used, strict=True) if u))
-    multipliers = [v for v in fixed if v]
-    y_used = np.array(multipliers, dtype=object)
-    blocks = [np.tensordot(y_used, rows.M, 1) - C.M[0]] if len(y_used) else [-C.M[0]]
-    blocks += [np.tensordot(y_used, rows.D[:, c], 1) - C.D[0, c] if len(y_used) else -C.D[0, c] for c in range(C.D.shape[1])]
-    if not all(semidefinite([list(row) for row in block]) for block in blocks):
+    used = [j for j, y in enumerate(multipliers) if y]
+    rows = Rows(A.M[used], A.D[used], A.F[used], A.const[used], tuple(A.labels[j] for j in used))
+    y = np.array([multipliers[j] for j in used], dtype=object)
+    M, D, F, const = (_less(y, ours, theirs[0]) for ours, theirs in zip(rows[:4], C[:4], strict=True))
+    if F.any() or not all(semidefinite([list(row) for row in block]) for block in (M, *D)):
         return None
-    bound = C.const[0] - sum((v * c for v, c in zip(multipliers, rows.const, strict=True)), Fraction(0))
-    return Proof({"measured": Fraction(1)}, bound, rows, multipliers)
+    return Proof(objective, -Fraction(const.item()), rows, tuple(y))
 
 
-def _masks(A: Rows, C: Rows) -> list[np.ndarray]:
-    """Per block (M, then every D), the coordinates in which the problem changes at all."""
-    return [independent(np.concatenate([A.M, C.M]))] + [
-        independent(np.concatenate([A.D[:, c], C.D[:, c]])) for c in range(A.D.shape[1])
-    ]
+def _less(y: np.ndarray, ours: np.ndarray, theirs: Any) -> np.ndarray:
+    """sum_j y_j ours[j] - theirs."""
+    return np.asarray((np.tensordot(y, ours, 1) if len(y) else 0) - np.asarray(theirs, dtype=object), dtype=object)
 
 
-def _pushed(C: Rows, masks: list[np.ndarray], margin: float) -> Rows:
-    """The objective plus margin times the trace."""
-    M, D = C.M + margin * np.diag(masks[0]), C.D + margin * np.array([np.diag(mask) for mask in masks[1:]])
-    return C._replace(M=M, D=D)
+def directions(rows: Rows) -> list[np.ndarray]:
+    """Per block (M, then every D), the matrix B'B of the directions in which combinations of these rows change at all."""
+    found = [relevant(block, rows.F) for block in (rows.M, *(rows.D[:, c] for c in range(rows.D.shape[1])))]
+    return [B.T @ B for B in found]
+
+
+def joined(*parts: Rows) -> Rows:
+    """Rows, one after the other."""
+    M, D, F, const = (np.concatenate(blocks) for blocks in zip(*(part[:4] for part in parts), strict=True))
+    return Rows(M, D, F, const, tuple(label for part in parts for label in part.labels))
+
+
+def _pushed(C: Rows, away: list[np.ndarray], margin: float) -> Rows:
+    """The objective plus margin times the size of the worst case."""
+    return C._replace(M=C.M + margin * away[0], D=C.D + margin * np.array(away[1:]))

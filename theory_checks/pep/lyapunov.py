@@ -24,7 +24,7 @@ from theory_checks.pep.solve import WorstCaseError, floats
 if TYPE_CHECKING:
     from theory_checks.pep.problem import SymPEP
 
-__all__ = ["Lyapunov", "certifies", "search"]
+__all__ = ["Lyapunov", "certifies", "current", "search"]
 
 
 class Lyapunov(NamedTuple):
@@ -91,10 +91,10 @@ class _Problem:
                 raise SpecError("Expected terms and inequalities without constants in a Lyapunov search; leave them out.")
         self.r = pep.r
         self.sides = [len(pep.means)] + [len(pep.devs)] * pep.r
-        current = _among(pep, rules, _reach(pep, V))
-        first, second = _columns(rules, self.r), _columns(current, self.r)
+        earlier = current(pep, rules, V)
+        first, second = _columns(rules, self.r), _columns(earlier, self.r)
         self.k, self.m = V.F.shape[1], len(now)
-        self.J1, self.J2 = len(rules.labels), len(current.labels)
+        self.J1, self.J2 = len(rules.labels), len(earlier.labels)
         now_, after_, Q_ = (_columns(rows, self.r) for rows in (V, W, Q))
         self.now, self.after, self.first, self.second = now_, after_, first, second
         self.target = Q_[:, 0]
@@ -117,14 +117,9 @@ def _columns(rows: Rows, r: int) -> np.ndarray:
     return np.concatenate([rows.F, svec(rows.M), *(svec(rows.D[:, c]) for c in range(r))], axis=1).T
 
 
-def _reach(pep: SymPEP, rows: Rows) -> int:
-    """The declaration number of the last symbol that some row uses."""
-    return int(_last(pep, rows).max(initial=-1))
-
-
-def _among(pep: SymPEP, rows: Rows, last: int) -> Rows:
-    """The rows whose symbols were all declared up to `last`."""
-    keep = _last(pep, rows) <= last
+def current(pep: SymPEP, rows: Rows, V: Rows) -> Rows:
+    """The rows whose symbols were all declared before the last symbol that V uses, or are that symbol."""
+    keep = _last(pep, rows) <= _last(pep, V).max(initial=-1)
     labels = tuple(label for label, kept in zip(rows.labels, keep, strict=True) if kept)
     return Rows(rows.M[keep], rows.D[keep], rows.F[keep], rows.const[keep], labels)
 

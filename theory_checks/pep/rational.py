@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 
-__all__ = ["independent", "repaired", "rounded"]
+__all__ = ["relevant", "repaired", "rounded"]
 
 DENOMINATOR = 10**12
 """Of rounded multipliers: finer than what a solver knows of them."""
@@ -54,28 +54,62 @@ def repaired(A: np.ndarray, b: np.ndarray, x: Sequence[Fraction], order: Sequenc
     return fixed
 
 
-def independent(matrices: np.ndarray) -> np.ndarray:
-    """Which coordinates of symmetric matrices (J, n, n) matter: a mask (n,).
+def relevant(matrices: np.ndarray, F: np.ndarray) -> np.ndarray:
+    r"""The directions in which combinations of symmetric matrices, with function values that cancel, change at all.
 
-    Vectors that every matrix sends to 0 are directions in which the problem does not change (a shift of all the clients'
-    gradients, say). A combination of the matrices is positive semidefinite exactly if its part on the marked coordinates is.
+    A shift of all the clients' gradients, say, changes nothing: all combinations :math:`S=\sum_jz_jA_j` with
+    :math:`\sum_jz_jF_j=0` send it to 0. Then S = B'S_BB for the reduced rows B returned here, with S_B the part of S on B's
+    pivot columns; S is positive semidefinite exactly if S_B is.
+
+    Parameters
+    ----------
+    matrices : array (J, n, n) of Fraction
+        Symmetric.
+    F : array (J, k) of Fraction
+        Coefficients of the function values.
+
+    Returns
+    -------
+    array (q, n) of float
+        B; the identity where every direction matters.
     """
     n = matrices.shape[-1]
-    stack = matrices.reshape(-1, n)
-    stack = stack[stack.any(axis=1)]
-    if not len(stack):
-        return np.zeros(n, dtype=bool)
-    if np.linalg.matrix_rank(np.asarray(stack, dtype=float), tol=1e-7) == n:
-        return np.ones(n, dtype=bool)
-    rows = [list(row) for row in dict.fromkeys(map(tuple, stack))]
-    mask, r = np.zeros(n, dtype=bool), 0
-    for j in range(n):
+    if n == 0:
+        return np.zeros((0, 0))
+    guess = np.tensordot(_kernel(np.asarray(F, dtype=float)), np.asarray(matrices, dtype=float), 1)
+    if np.linalg.matrix_rank(guess.reshape(len(guess) * n, n), tol=1e-6) == n:
+        return np.eye(n)
+    pivots, rows = _reduced([list(column) for column in F.T])
+    combinations = []
+    for j in sorted(set(range(len(F))) - set(pivots)):
+        S = matrices[j]
+        for i, row in zip(pivots, rows, strict=True):
+            if row[j]:
+                S = S - row[j] * matrices[i]
+        combinations += [tuple(row) for row in S if any(row)]
+    reduced = _reduced([list(row) for row in dict.fromkeys(combinations)])[1]
+    return np.array(reduced, dtype=float).reshape(len(reduced), n)
+
+
+def _kernel(F: np.ndarray) -> np.ndarray:
+    """An orthonormal basis of the z with z F = 0, as rows."""
+    if not F.size:
+        return np.eye(len(F))
+    U, sizes, _ = np.linalg.svd(F)
+    return U[:, np.sum(sizes > 1e-9) :].T
+
+
+def _reduced(rows: list[list[Fraction]]) -> tuple[list[int], list[list[Fraction]]]:
+    """(pivot columns, rows) of the reduced row echelon form, without rows of zeros."""
+    pivots: list[int] = []
+    for j in range(len(rows[0]) if rows else 0):
+        r = len(pivots)
         found = next((i for i in range(r, len(rows)) if rows[i][j]), None)
         if found is not None:
             rows[r], rows[found] = rows[found], rows[r]
             _eliminate(rows, r, j)
-            mask[j], r = True, r + 1
-    return mask
+            pivots.append(j)
+    return pivots, rows[: len(pivots)]
 
 
 def _eliminate(rows: list[list[Fraction]], r: int, j: int) -> None:

@@ -10,6 +10,7 @@ rung, and after the last one it is an error.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -73,10 +74,10 @@ class Result(NamedTuple):
     rung: str
 
 
-def maximize(pep: SymPEP, objective: Scalar, *, solver: str = "clarabel") -> Result:
-    """See `SymPEP.maximize`."""
+def maximize(pep: SymPEP, objective: Scalar, *, solver: str = "clarabel", ladder: Sequence[tuple[str, float]] = LADDER) -> Result:
+    """See `SymPEP.maximize`; `ladder` says which (form, tolerance) Clarabel tries in turn."""
     A, C = floats(assemble(pep)), floats(stacked(pep, [objective]))
-    rungs = LADDER if solver == "clarabel" else ((solver, 1e-8),)
+    rungs = ladder if solver == "clarabel" else ((solver, 1e-8),)
     said: list[str] = []
     for form, tolerance in rungs:
         answer = conic.solve(A, C, form, tolerance)

@@ -11,7 +11,7 @@ from theory_checks.pep.assemble import Rows
 if TYPE_CHECKING:
     from theory_checks.pep.problem import SymPEP
 
-__all__ = ["says", "sentence", "symbols"]
+__all__ = ["sentence", "symbols", "worded"]
 
 
 def symbols(pep: SymPEP) -> dict[str, list[str]]:
@@ -20,8 +20,12 @@ def symbols(pep: SymPEP) -> dict[str, list[str]]:
     return {kind: [pep.names[number] for number in numbers] for kind, numbers in kinds.items()}
 
 
-def says(pep: SymPEP, rows: Rows, j: int) -> str:
-    """What inequality j is: its label, or for an assumption its formula."""
+def worded(pep: SymPEP, rows: Rows) -> Rows:
+    """The same rows; assumptions are labelled by their formula."""
+    return rows._replace(labels=tuple(_says(pep, rows, j) for j in range(len(rows.labels))))
+
+
+def _says(pep: SymPEP, rows: Rows, j: int) -> str:
     if rows.labels[j] != "assumption":
         return rows.labels[j]
     names = symbols(pep)
