@@ -9,8 +9,9 @@ r"""Stochastic gradient descent on a finite sum, one step: S of the N functions,
 | R | :math:`\|x-x^*\|\le R` |
 | v | :math:`\frac1N\sum_i\|\nabla f_i(x^*)\|^2\le v^2`: the variance of one gradient at x* |
 
-Measured: :math:`E\|x^+-x^*\|^2`. Source: A. Taylor, F. Bach, *Stochastic first-order methods: non-asymptotic and
-computer-aided analyses via potential functions*, COLT 2019.
+Measured: :math:`E\|x^+-x^*\|^2`. For S = 1 it is :math:`(\gamma(L-\mu)R/2+\sqrt{(1-\gamma(L+\mu)/2)^2R^2+\gamma^2v^2})^2`,
+whatever N is. Source: A. Taylor, J. Hendrickx, F. Glineur, *Performance estimation toolbox (PESTO): automated worst-case
+analysis of first-order optimization methods*, CDC 2017.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ __all__ = ["start"]
 
 def start(world: Any, R: Any, zeta: Any) -> Any:
     """A point x at a distance of at most R, on federations of heterogeneity at most zeta."""
-    world.assume(norm2(world.gstar) <= zeta**2)
+    if world.gstar is not world.origin:
+        world.assume(norm2(world.gstar) <= zeta**2)
     if R == 0:
         return world.origin
     x = world.point()
