@@ -1,4 +1,4 @@
-"""The claims about Local GD: they hold, are attained where tight, their mutants are refuted, and what they do not cover is refused."""
+"""Claims about Local GD: they hold, are attained where tight, false promises are refuted, what is not covered is refused."""
 
 from __future__ import annotations
 
