@@ -5,12 +5,13 @@ The references were computed by an independent implementation of the symmetric p
 
 from __future__ import annotations
 
-from math import sqrt
+from math import inf, sqrt
 
 import numpy as np
 import pytest
 
 from theory_checks.claims.local_gd import classical_drift, contraction, drift
+from theory_checks.claims.local_gd_averaged import bound_2019, bound_2020
 from theory_checks.pep import SymPEP, WorstCaseError, mean, norm2
 from theory_checks.pep.chain import chain
 from theory_checks.pep.exact_local_gd import exact_averaged_iterate, exact_drift, exact_local_gd, exact_sampled_round
@@ -215,9 +216,11 @@ AVERAGED = [
 
 @pytest.mark.parametrize(("K", "rounds", "gamma", "zeta", "value", "first", "second"), AVERAGED)
 def test_averaged_iterate(K: int, rounds: int, gamma: float, zeta: float, value: str, first: str, second: str) -> None:
-    """mu = 0, R = 1: the exact value, and what the two published bounds say."""
+    """mu = 0, R = 1: the exact value, and what the two published bounds say (the second as N grows)."""
     setting = {"L": 1.0, "K": K, "gamma": gamma, "R": 1.0, "zeta": zeta, "rounds": rounds}
     assert exact_averaged_iterate(mu=0.0, N=10, **setting) == printed(value)
+    assert bound_2019(**setting) == printed(first)
+    assert bound_2020(**setting, N=inf) == printed(second)
 
 
 def test_averaged_iterate_near_the_optimum() -> None:
