@@ -1,4 +1,4 @@
-"""The claims about Local GD: they hold, are attained where tight, their mutants are refuted, and what they do not cover is refused."""
+"""Claims about Local GD: they hold, are attained where tight, false promises are refuted, what is not covered is refused."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fedmm import FedAvg, Federation, FixedSize, solve
 from fedmm.errors import SpecError
+from problems import Quadratic
 from theory_checks.claim import Claim
-from theory_checks.claims import local_gd, lookup
+from theory_checks.claims import local_gd, local_gd_averaged, local_gd_sampled, lookup
 from theory_checks.quadratic_clients import alike, opposed, scattered
 
-CLAIMS = local_gd.CLAIMS
+CLAIMS = (*local_gd.CLAIMS, *local_gd_averaged.CLAIMS, *local_gd_sampled.CLAIMS)
 
 
 def both(claim: Claim, setting: dict) -> tuple[float, dict[str, float]]:
@@ -25,8 +27,9 @@ def both(claim: Claim, setting: dict) -> tuple[float, dict[str, float]]:
 @given(data=st.data())
 def test_instances_are_below_the_class_and_the_class_below_the_promise(claim: Claim, data: st.DataObject) -> None:
     promised, measured = both(claim, data.draw(claim.setting))
-    assert claim.holds(promised, measured["pep"]), (promised, measured)
-    assert measured["simulation"] <= measured["pep"] * (1 + 1e-6), (promised, measured)
+    exact = measured.get("pep", promised)
+    assert claim.holds(promised, exact), (promised, measured)
+    assert measured["simulation"] <= exact * (1 + 1e-6) + 2e-8, (promised, measured)
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
@@ -76,9 +79,68 @@ def test_random_instances_do_not_see_a_small_error() -> None:
     ],
 )
 def test_what_the_theorem_does_not_cover_is_refused(change: dict, words: str) -> None:
-    for claim in CLAIMS:
+    for claim in local_gd.CLAIMS:
         with pytest.raises(SpecError, match=words):
             claim.check({**claim.extremes[0], **change})
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("local-gd-averaged-2019", {"gamma": 0.05}, "needs 0 < gamma <= 1/.4 sqrt.2. K L"),
+        ("local-gd-averaged-2020", {"gamma": 0.05}, "needs 0 < gamma <= min.1/.4L., 1/.8L.K-1..."),
+        ("local-gd-sampled-round", {"S": 3}, "needs 1 <= S <= N"),
+        ("local-gd-sampled-rounds", {"gamma": 1.5}, "needs 0 < gamma <= 1/L"),
+    ],
+)
+def test_each_condition_is_asked(name: str, change: dict, words: str) -> None:
+    claim = lookup(name)
+    with pytest.raises(SpecError, match=words):
+        claim.check({**claim.extremes[0], **change})
+
+
+@pytest.mark.parametrize("S", [1, 2, 3])
+def test_a_cohort_is_a_smaller_federation(S: int) -> None:
+    """What `expected_square` enumerates is what `solve` does with S clients a round: every seed gives an outcome, to 1e-15."""
+    federation = scattered(1.0, 0.1, 4, 1.0, seed=3)
+    x = np.array([1.0, -0.5, 0.2])
+    cohorts = (cohort for _, cohort in FixedSize(S).outcomes(4))
+    outcomes = np.array([local_gd.fedavg(Federation([federation[i] for i in c]), 3, 0.5, x) for c in cohorts])
+    hit = set()
+    for seed in range(20):
+        method, rule = FedAvg(local_steps=3, step=0.5), FixedSize(S)
+        theta = solve(
+            Quadratic(), federation, method, x, rounds=1, seed=seed, participation=rule, metrics=(), progress=False
+        ).theta
+        distances = np.abs(outcomes - theta).max(axis=1)
+        assert distances.min() < 1e-15
+        hit.add(int(distances.argmin()))
+    assert len(hit) > 1
+
+
+def test_the_expected_square_is_mean_and_variance() -> None:
+    """The textbook variance of a sampled mean, to 1e-14."""
+    federation, x = scattered(1.0, 0.1, 5, 1.0, seed=1), np.array([0.3, 0.3, -1.0])
+    y = np.array([local_gd.fedavg(Federation([client]), 2, 0.5, x) for client in federation])
+    variance = np.mean(np.sum((y - y.mean(axis=0)) ** 2, axis=1))
+    for S in (1, 2, 5):
+        value = np.sum(y.mean(axis=0) ** 2) + local_gd_sampled.variance_factor(5, S) * variance
+        assert local_gd_sampled.expected_square(federation, S, 2, 0.5, x) == pytest.approx(value, rel=1e-14)
+
+
+def test_the_averaged_iterate_is_what_a_loop_gives() -> None:
+    """By hand, to 1e-14."""
+    federation, x = scattered(1.0, 0.0, 3, 1.0, seed=2), np.array([1.0, 0.0, 2.0])
+    start, seen = x, []
+    for _ in range(2):
+        y = [start] * 3
+        for _ in range(4):
+            seen.append(np.mean(y, axis=0))
+            y = [point - 0.1 * (data.A @ point - data.b) for point, data in zip(y, federation, strict=True)]
+        start = np.mean(y, axis=0)
+    mean = np.mean(seen, axis=0)
+    value = np.mean([0.5 * mean @ data.A @ mean - data.b @ mean for data in federation])
+    assert local_gd_averaged.averaged_gap(federation, 4, 0.1, x, 2) == pytest.approx(value, rel=1e-14)
 
 
 @given(L=st.floats(0.5, 3.0), share=st.floats(0.01, 0.9), N=st.integers(2, 9), zeta=st.floats(0.0, 2.0), seed=st.integers(0, 99))

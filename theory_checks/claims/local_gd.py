@@ -11,11 +11,11 @@ For clients that are L-smooth and mu-strongly convex and :math:`\gamma\le1/L`, w
 **What is proved.** Let :math:`z_i` be client i's points when it starts at x*. A gradient step of a client contracts by
 :math:`1-\gamma\mu`, so :math:`\|x^+-x^*\|\le(1-\gamma\mu)^K\|x-x^*\|+\|\bar z^K-x^*\|`. By the same contraction
 :math:`\|z_i^k-x^*\|\le k\gamma\|g_i^*\|`, and :math:`\bar z^{k+1}-\bar z^k=-\gamma\,\mathrm{mean}(\nabla f_i(z_i^k)-g_i^*)`, so
-:math:`\|\bar z^K-x^*\|\le\gamma L\sum_{k<K}k\gamma\zeta`: the second bound. For K = 2,
-:math:`\nabla f_i(x^*-\gamma g_i^*)-g_i^*` lies in the ball with diameter from :math:`-\gamma\mu g_i^*` to :math:`-\gamma Lg_i^*`, so
-:math:`\|\bar z^2-x^*\|\le\gamma^2\frac{L-\mu}2\zeta`: the first bound. For larger K the first bound has no proof here: it agrees with
-the exact worst case to the solver's accuracy wherever it was solved, and it fails for gamma L > 1 and odd K. Two scalar clients
-:math:`\mu x^2/2+\zeta x` and :math:`Lx^2/2-\zeta x` attain it at x = x*.
+:math:`\|\bar z^K-x^*\|\le\gamma L\sum_{k<K}k\gamma\zeta`: the second bound. For K = 2, :math:`\nabla f_i(x^*-\gamma g_i^*)-g_i^*`
+lies in the ball with diameter from :math:`-\gamma\mu g_i^*` to :math:`-\gamma Lg_i^*`, so
+:math:`\|\bar z^2-x^*\|\le\gamma^2\frac{L-\mu}2\zeta`: the first bound. For larger K the first bound has no proof here: it agrees
+with the exact worst case to the solver's accuracy wherever it was solved. For gamma L > 1 it fails for odd K, and for even K >= 4
+unless the step is near 2/L. Two scalar clients :math:`\mu x^2/2+\zeta x` and :math:`Lx^2/2-\zeta x` attain it at x = x*.
 
 | argument | symbol |
 |---|---|

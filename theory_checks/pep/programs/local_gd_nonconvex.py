@@ -6,7 +6,7 @@ r"""Local gradient descent on functions that need not be convex.
 |---|---|
 | K, gamma, rounds | local steps, gamma, T |
 | Delta | :math:`f(x_0)-\inf f\le\Delta` |
-| zeta | :math:`\frac1N\sum_i\|\nabla f_i(x_t)-\nabla f(x_t)\|^2\le\zeta^2` at every round's start; 0: not declared for equal clients |
+| zeta | :math:`\frac1N\sum_i\|\nabla f_i(x_t)-\nabla f(x_t)\|^2\le\zeta^2` at every round's start |
 
 The world has mu = -L: ``SymPEP(L=1.0, mu=-1.0, N=10)``.
 """
