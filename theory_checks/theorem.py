@@ -25,9 +25,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from fedmm.errors import SpecError, suggest
+from fedmm.errors import FedmmError, SpecError, suggest
 from theory_checks.claim import Claim, Condition, Kind, Measure, Mutant, Setting, Status
-from theory_checks.pep import SymPEP
+from theory_checks.pep import Lyapunov, SymPEP, WorstCaseError
+from theory_checks.pep.batch import Batch
 from theory_checks.pep.programs import Step
 
 __all__ = ["theorem"]
@@ -39,6 +40,12 @@ WORLD = {"L": 1.0, "mu": 0.0, "N": 2}
 
 HALVINGS, BISECTED = 22, 5e-6
 """Of the interval [0, 1] of rates, and the relative accuracy that this and the solver leave."""
+
+LEAST, SMALL, SETTLED, UNITS = 1e-9, 0.1, 1e-6, 4
+"""A worst case between the first two is solved again in smaller units until it settles, so many times at most."""
+
+INSTANCES = 128
+"""Federations in a batch."""
 
 CORNERS = 32
 """At most so many corners of the grid are always tried."""
@@ -98,9 +105,11 @@ def theorem(
         text = _Text(_chosen(program, names, f"program of theorem {name!r}", skip=1), shared_optimum, regularizer)
         met = tuple(Condition(words, _chosen(test, names, f"condition {words!r}")) for words, test in where)
         corners = _corners(setting, met)
-        by_rate = isinstance(_first(text, setting, met, corners, name), Step)
-        engines: dict[str, Measure] = {"lyapunov": text.rate} if by_rate else {"pep": text.worst}
-        false = Mutant(mutant[0], _chosen(mutant[1], names, "mutant"), tuple(engines))
+        first = corners[0] if corners else _any(_drawn(setting, met))
+        by_rate = _tried(text, first, name)
+        covering: dict[str, Measure] = {"lyapunov": text.rate} if by_rate else {"pep": text.worst}
+        engines = _on_instances(text, first, by_rate) | covering
+        false = Mutant(mutant[0], _chosen(mutant[1], names, "mutant"), tuple(covering))
         return Claim(
             name=name,
             statement=says,
@@ -141,16 +150,52 @@ class _Text:
         """The worst-case world of a setting."""
         return SymPEP(**_world(setting), shared_optimum=self.shared_optimum, regularizer=self.regularizer)
 
+    def batch(self, setting: Setting) -> Batch:
+        """Instances of a setting."""
+        return Batch(**_world(setting), shared_optimum=self.shared_optimum, regularizer=self.regularizer, size=INSTANCES)
+
     def worst(self, **setting: Any) -> float:
-        """The exact worst case over the function class."""
+        """The exact worst case over the function class.
+
+        The solver's accuracy is absolute, so what comes out small is solved again in units in which it is 1.
+        """
+        found = self._solved(setting, 1.0)
+        for _ in range(UNITS):
+            if not LEAST < found < SMALL:
+                break
+            try:
+                better = self._solved(setting, found)
+            except WorstCaseError:  # in these units it is ill-scaled: the first answer stands
+                break
+            if abs(better - found) <= SETTLED * found:
+                return better
+            found = better
+        return found
+
+    def _solved(self, setting: Setting, unit: float) -> float:
         world = self.pep(setting)
-        return world.maximize(self.on(world, setting)).dual_value
+        return world.maximize(self.on(world, setting) * (1.0 / unit)).dual_value * unit
+
+    def observed(self, **setting: Any) -> float:
+        """The largest value on a batch of instances."""
+        world = self.batch(setting)
+        return world.worst(self.on(world, setting))
+
+    def certificate(self, setting: Setting) -> Lyapunov:
+        """The Lyapunov function with the best rate."""
+        world = self.pep(setting)
+        step = self.on(world, setting)
+        return world.lyapunov(step.now, step.after, step.target, halvings=HALVINGS)
 
     def rate(self, **setting: Any) -> float:
         """The best certified contraction factor."""
-        world = self.pep(setting)
+        return self.certificate(setting).rate
+
+    def observed_rate(self, **setting: Any) -> float:
+        """By how much that Lyapunov function contracts on a batch of instances."""
+        world = self.batch(setting)
         step = self.on(world, setting)
-        return world.lyapunov(step.now, step.after, step.target, halvings=HALVINGS).rate
+        return world.worst_factor(step.now, step.after, self.certificate(setting).p.tolist())
 
 
 def _world(setting: Setting) -> dict[str, Any]:
@@ -214,15 +259,22 @@ def _corners(setting: Mapping[str, Values], conditions: Sequence[Condition]) -> 
     return corners if len(corners) <= CORNERS else Random(0).sample(corners, CORNERS)
 
 
-def _first(
-    text: _Text, setting: Mapping[str, Values], conditions: Sequence[Condition], corners: Sequence[Setting], name: str
-) -> Any:
-    """What the program returns on one setting, so that its mistakes are found where it is written."""
-    entries = corners[0] if corners else _any(_drawn(setting, conditions))
+def _tried(text: _Text, entries: Setting, name: str) -> bool:
+    """Whether the program returns a `Step`; running it once finds its mistakes where it is written."""
     try:
-        return text.on(text.pep(entries), entries)
+        return isinstance(text.on(text.pep(entries), entries), Step)
     except SpecError as error:
         raise SpecError(f"The program of theorem {name!r} cannot be run: {error}") from error
+
+
+def _on_instances(text: _Text, entries: Setting, by_rate: bool) -> dict[str, Measure]:
+    """The engine that runs the program on instances, unless it says something that only the worst case understands."""
+    engine = text.observed_rate if by_rate else text.observed
+    try:
+        engine(**entries)
+    except FedmmError:
+        return {}
+    return {"batch": engine}
 
 
 def _any(strategy: st.SearchStrategy[dict[str, Any]]) -> Setting:

@@ -49,7 +49,7 @@ def test_one_text_becomes_a_claim(program: Any, engine: str) -> None:
     assert claim.name == program.__name__
     assert claim.statement == (program.__doc__ or "").strip()
     assert claim.status is Status.MINE
-    assert engine in claim.engines
+    assert list(claim.engines) == ["batch", engine]
     assert claim.factor is (engine == "lyapunov")
     assert len(claim.extremes) == 4
     found = examine(claim)
@@ -65,6 +65,51 @@ def test_a_false_theorem_is_refuted(program: Any) -> None:
     assert found.counterexample is not None
     setting = found.counterexample.setting
     assert found.counterexample.measured == pytest.approx(rate(**setting), rel=1e-5)
+
+
+def test_instances_come_near_the_worst_case_and_not_beyond() -> None:
+    """Quadratics of curvature mu and L are the worst case here, so that the two interpreters of the text meet."""
+    for claim in (made(distance), made(contraction)):
+        for trial in examine(claim).trials:
+            batch, worst = trial.measured.values()
+            assert batch == pytest.approx(worst, rel=1e-3)
+            assert batch <= worst * (1 + 1e-6)
+
+
+def drift(world: Any, gamma: float) -> Any:
+    """Two local steps from the solution drift by gamma^2/2 where mu = 0."""
+    world.assume(norm2(world.gstar) <= 1.0)
+    y = world.origin - gamma * world.grad(world.origin)
+    return norm2(mean(y - gamma * world.grad(y)))
+
+
+def test_small_worst_cases_are_exact_relatively() -> None:
+    """They span seven powers of ten; the solver alone is right to 1e-8."""
+
+    def half(gamma: float) -> float:
+        return gamma**4 / 4
+
+    def third(gamma: float) -> float:
+        return gamma**4 / 9
+
+    claim = theorem(
+        reference="mine", promised=half, mutant=("1/2 -> 1/3", third), setting={"gamma": [0.02, 0.1, 1.0]}, kind="tight"
+    )
+    found = examine(claim(drift))
+    assert found.holds is True
+    for trial in found.trials:
+        assert trial.measured["pep"] == pytest.approx(trial.promised, rel=1e-6)
+
+
+def robust(world: Any, gamma: float) -> Any:
+    """With a minimum in an assumption, which only the worst case understands."""
+    x = world.point()
+    world.assume(norm2(x) <= 1.0, world.minimum([norm2(x), norm2(x)]) <= 1.0)
+    return norm2(x - gamma * mean(world.grad(x)))
+
+
+def test_what_instances_do_not_understand_is_left_to_the_worst_case() -> None:
+    assert list(made(robust).engines) == ["pep"]
 
 
 def test_conditions_restrict_the_grid_and_refuse_others() -> None:
