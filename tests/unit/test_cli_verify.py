@@ -122,8 +122,8 @@ def test_the_report_is_a_folder_of_its_own() -> None:
     assert "report: out/report/index.html" in done.stdout
     assert "false strengthenings noticed: any 15 of 15" in done.stdout
     rows = [line.split() for line in done.stdout.splitlines()]
-    assert ["true", "simulation", "0", "of", "1", "50.0", "%", "-"] in rows
-    assert ["pep", "1", "of", "1", "0.1", "%", "-"] in rows
+    assert ["true", "pep", "1", "of", "1", "0.1", "%", "-"] in rows
+    assert ["simulation", "0", "of", "1", "50.0", "%", "-"] in rows
     page = Path("out/report/index.html").read_text()
     for name in ("true", "false", "stops"):
         assert Path(f"out/report/{name}.png").read_bytes().startswith(b"\x89PNG")

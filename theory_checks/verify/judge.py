@@ -35,7 +35,7 @@ def judge(
     clashes = contradictions(claim, trials)
     sharp = [observation for observation in seen if not _blunt(claim, observation)]
     worst = min(sharp or seen, key=lambda observation: observation.ratio, default=None)
-    exact, slack = _exact(claim, seen)
+    exact, slack = _exact(claim, sharp or seen)
     attained = None if claim.kind != "tight" else any(_meets(observation) for observation in sharp)
     why = trouble or _why(claim, trials, clashes, attained)
     holds = False if refuting else None if why or not seen else True
@@ -92,7 +92,10 @@ def contradictions(claim: Claim, trials: Sequence[Trial]) -> tuple[str, ...]:
         for low in (engine for engine in trial.measured if engine in INSTANCES):
             for high in (engine for engine in trial.measured if engine in CLASSES):
                 observed, worst = trial.measured[low], trial.measured[high]
-                if observed > worst + SANDWICH * max(abs(observed), abs(worst)) + claim.atol and (low, high) not in found:
+                if (
+                    observed > worst + max(SANDWICH, claim.rtol) * max(abs(observed), abs(worst)) + claim.atol
+                    and (low, high) not in found
+                ):
                     at = ", ".join(f"{name} = {value}" for name, value in trial.setting.items())
                     found[low, high] = (
                         f"Engine {low} observed {observed:.9g}, more than engine {high}'s worst case {worst:.9g}, at {at}: "
