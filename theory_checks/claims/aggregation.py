@@ -3,9 +3,9 @@ r"""Why surrogates are what to aggregate: where FedMM ends, and where averaging 
 FedMM's fixed points are those of MM, hence stationary points of W. Those of the naive method solve
 :math:`\theta=\sum_i\mu_iT(\bar s_i(\theta))`: the same if T is affine or all clients have the same data, otherwise others.
 
-| likelihood or loss | FedMM | naive |
+| loss | FedMM | naive |
 |---|---|---|
-| censored exponential lifetimes | :math:`\sum_iw_i\bar y_i/\sum_iw_i\bar t_i` | root of :math:`\sum_iw_i/(\theta\bar t_i+1-\bar y_i)=1` |
+| censored exponential | :math:`\sum_iw_i\bar y_i/\sum_iw_i\bar t_i` | root of :math:`\sum_iw_i/(\theta\bar t_i+1-\bar y_i)=1` |
 | Gaussian, precision | :math:`(\sum_iw_iS_i)^{-1}` | :math:`\sum_iw_iS_i^{-1}` |
 | Gaussian, covariance (T is affine) | :math:`\sum_iw_iS_i` | the same |
 | :math:`\frac12\|\theta-b_i\|^2` and l1 | soft threshold of :math:`\sum_iw_ib_i` | mean of the soft thresholds of the b_i |
