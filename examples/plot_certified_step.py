@@ -1,21 +1,22 @@
 r"""A step that is certified for your federation
 ============================================
 
-**The question.** FedMM with compressed uploads and absent clients: the textbook admits a small step. How large may it be, and what
-does that save on real data?
+**The question.** FedMM with compressed uploads and absent clients: the textbook admits a small step. How large may it be, and
+what does that save on real data?
 
-**The mathematics.** Every client is L-smooth and mu-strongly convex, uploads go through rand-k (omega = d/k - 1), clients take part
-with probability p. DIANA's theorem with :math:`\omega_p=(1+\omega)/p-1` admits :math:`\gamma\rho=1/(L(1+6\omega_p/N))`. For the same
-class of federations a semidefinite program finds the best rate that a quadratic Lyapunov function certifies;
-`theory_checks.certified` tunes the step gamma and the memory step a for it, and returns the method. A lower bound (clients of one
-curvature) shows that no certificate at that step can be better. Numerically exact, not proved.
+**The mathematics.** Every client is L-smooth and mu-strongly convex, uploads go through rand-k (omega = d/k - 1), clients take
+part with probability p. DIANA's theorem with :math:`\omega_p=(1+\omega)/p-1` admits
+:math:`\gamma\rho=1/(L(1+6\omega_p/N))`. For the same class of federations a semidefinite program finds the best rate that a
+quadratic Lyapunov function certifies; `theory_checks.certified` tunes the step gamma and the memory step a for it, and returns
+the method. A lower bound (clients of one curvature) shows that no certificate at that step can be better. Numerically exact,
+not proved.
 
-**The experiment.** Logistic regression with a ridge on the breast-cancer data, ten hospitals with equally many patients, rand-5 of 31
-coordinates, half of the hospitals each round. Three steps: the library's proved bound P5 (which asks for less than strong
+**The experiment.** Logistic regression with a ridge on the breast-cancer data, ten hospitals with equally many patients, rand-5
+of 31 coordinates, half of the hospitals each round. Three steps: the library's proved bound P5 (which asks for less than strong
 convexity), DIANA's, and the certified one.
 
-**What to see.** The certified step needs a tenth of the textbook's rounds on these data, as it promises for the worst federation of
-the class; the data are kinder than that one, so all three run ahead of their promises.
+**What to see.** The certified step needs a tenth of the textbook's rounds on these data, as it promises for the worst federation
+of the class; the data are kinder than that one, so all three run ahead of their promises.
 
     python examples/plot_certified_step.py --out certified_step.png
 """
@@ -157,7 +158,7 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
     for row in rows:
         promised = "-" if row.promised is None else str(row.promised)
         observed = f"> {rounds}" if row.observed is None else str(row.observed)
-        print(f"{row.name:<10}  {row.step:>7.4f}  {promised:>15}  {observed:>15}")
+        print(f"{row.name:<10}  {row.step:>7.4f}  {promised:>8}  {observed:>8}")
     print(f"\nthe picture is {args.out}")
     return rows
 

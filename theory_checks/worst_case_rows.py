@@ -45,12 +45,13 @@ def rows(composition: Composition) -> list[tuple[str, str]]:
 def _fedmm(composition: Composition) -> list[tuple[str, str]]:
     found = certified_step(composition)
     through = f", omega = {found.omega:.4g}, p = {found.p:.4g}"
+    fewer = f"{found.fewer_rounds:.1f} times fewer rounds"
     lines = [
         ("worst case", _class(ClientClass(found.L, found.mu, found.N)) + through + "; factors a round:"),
         ("", f"textbook step {found.textbook_gamma:.4g}: {found.textbook_rate:.6f}"),
         (
             "",
-            f"certified step {found.gamma:.4g}, a = {found.a:.4g}: {found.rate:.6f}, {found.fewer_rounds:.1f} times fewer rounds",
+            f"certified step {found.gamma:.4g}, a = {found.a:.4g}: {found.rate:.6f}, {fewer}",
         ),
     ]
     if found.lower_bound is not None:
