@@ -152,9 +152,8 @@ def main(argv: Sequence[str] | None = None) -> list[Row]:
     seeds, rounds = (1, 400) if args.quick else (args.seeds, args.rounds)
     rows = experiment(clients, seeds, rounds, args.k, args.p)
     draw(rows, args.out, args.show)
-    print(
-        f"{'step of':<10}  {'gamma':>7}  {'rounds promised':>15}  {'rounds observed':>15}   (to 1e-3 of the first squared distance)"
-    )
+    print("rounds until the squared distance is 1e-3 of the first one\n")
+    print(f"{'step of':<10}  {'gamma':>7}  {'promised':>8}  {'observed':>8}")
     for row in rows:
         promised = "-" if row.promised is None else str(row.promised)
         observed = f"> {rounds}" if row.observed is None else str(row.observed)
