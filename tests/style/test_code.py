@@ -118,7 +118,7 @@ def test_everything_public_has_a_docstring(path: Path) -> None:
         assert ast.get_docstring(tree), f"{name(path)} has no module docstring"
     module = importlib.import_module(module_name(path))
     for symbol in vars(module).get("__all__", ()):
-        thing = vars(module)[symbol]
+        thing = getattr(module, symbol)  # some packages import names on first use
         if not (inspect.isclass(thing) or inspect.isfunction(thing)) or thing.__module__ != module.__name__:
             continue
         doc = thing.__doc__ or ""
