@@ -43,10 +43,15 @@ from problems.quadratic import Quad, Quadratic
 from theory_checks.claim import Claim, Condition, Mutant, Status
 from theory_checks.expectation import ExactFedMM
 from theory_checks.moment_operator import radius, worst_factor
+from theory_checks.pep.batch import Batch
+from theory_checks.pep.programs.fedmm import fedmm_psi
 from theory_checks.pep.radius import fedmm_lower
 from theory_checks.pep.rates import best_fedmm_step, psi_rate, searched_rate, textbook_rate, textbook_step
 
 __all__ = ["CLAIMS"]
+
+SIZE = 64
+"""Federations of a batch."""
 
 # ---- instances: the library's FedMM on quadratics, in exact expectation
 
@@ -92,6 +97,14 @@ def observed(*, L: float, mu: float, N: int, omega: int, seed: int, p: float = 1
     memory = max(M * step**2 / N, 1e-9)  # omega' = 0: memories do not matter, and Psi forgets them
     weights = np.concatenate([np.ones(d), np.full(N * d, memory)])
     return max(worst_factor(library(A, N, omega, p, a, rho), step, weights) for A in spread(L, mu, N, d, seed))
+
+
+def on_batch(*, L: float, mu: float, N: int, omega: int, p: float = 1.0, **_: Any) -> float:
+    """The factor of Psi over a round of the program, the largest of many quadratic federations."""
+    gamma, a = textbook_step(L, N, omega, p)
+    batch = Batch(L, mu, N, size=SIZE)
+    before, after = fedmm_psi(batch, gamma=gamma, a=a, omega=omega, p=p, c=4.0)
+    return batch.worst_ratio(after, before)
 
 
 def squared(*, L: float, mu: float, N: int, omega: int, p: float = 1.0, **_: Any) -> float:
@@ -235,10 +248,10 @@ DIANA = Claim(
     kind="upper",
     setting=st.builds(parameters, **COMMON, seed=st.integers(0, 50)),
     promised=promised,
-    engines={"simulation": observed, "pep": exact},
+    engines={"simulation": observed, "batch": on_batch, "pep": exact},
     mutants=(
-        Mutant("1 - gamma mu -> 1 - 2 gamma mu", squared, ("simulation", "pep")),
-        Mutant("1 - alpha/2 -> 1 - alpha", whole_memory, ("simulation", "pep")),
+        Mutant("1 - gamma mu -> 1 - 2 gamma mu", squared, ("simulation", "batch", "pep")),
+        Mutant("1 - alpha/2 -> 1 - alpha", whole_memory, ("simulation", "batch", "pep")),
     ),
     conditions=(CLASS, CHANNEL),
     method="fedmm",
@@ -255,11 +268,11 @@ PARTICIPATION = Claim(
     kind="upper",
     setting=st.builds(parameters, **COMMON, p=st.sampled_from((0.1, 0.5, 1.0)), seed=st.integers(0, 50)),
     promised=promised,
-    engines={"simulation": observed, "pep": exact},
+    engines={"simulation": observed, "batch": on_batch, "pep": exact},
     mutants=(
-        Mutant("1 - gamma mu -> 1 - 2 gamma mu", squared, ("simulation", "pep")),
-        Mutant("1 - a/2 -> 1 - a", whole_memory, ("simulation", "pep")),
-        Mutant("p -> 1", everyone, ("simulation", "pep")),
+        Mutant("1 - gamma mu -> 1 - 2 gamma mu", squared, ("simulation", "batch", "pep")),
+        Mutant("1 - a/2 -> 1 - a", whole_memory, ("simulation", "batch", "pep")),
+        Mutant("p -> 1", everyone, ("simulation", "batch", "pep")),
     ),
     conditions=(CLASS, CHANNEL, COINS),
     method="fedmm",
