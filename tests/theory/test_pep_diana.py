@@ -7,7 +7,8 @@ from fractions import Fraction
 import pytest
 
 from theory_checks.pep import SymPEP, WorstCaseError
-from theory_checks.pep.programs.diana import diana, diana_psi
+from theory_checks.pep.batch import Batch
+from theory_checks.pep.programs.diana import diana_factor, diana_psi, diana_step
 from theory_checks.pep.radius import fedmm_lower
 
 
@@ -21,7 +22,7 @@ def factor(N: int | tuple[int, ...], omega: float, mu: float, gamma: float | Non
     same = (lambda x: x) if isinstance(N, int) else (lambda x: (x,) * len(N))
     world = SymPEP(L=same(1.0), mu=same(mu), N=N)
     step, alpha = published(world.N, omega)
-    text = diana_psi(world, gamma=step if gamma is None else gamma, alpha=alpha, omega=omega, c=c)
+    text = diana_factor(world, gamma=step if gamma is None else gamma, alpha=alpha, omega=omega, c=c)
     return world.maximize(text).dual_value
 
 
@@ -29,7 +30,7 @@ def rate(N: int, omega: float, mu: float, multiple: float = 1.0) -> float:
     """The best rate of a quadratic Lyapunov function, at a multiple of the published step."""
     world = SymPEP(L=1.0, mu=mu, N=N)
     gamma, alpha = published(N, omega)
-    return world.lyapunov(*diana(world, gamma=multiple * gamma, alpha=alpha, omega=omega)).rate
+    return world.lyapunov(*diana_step(world, gamma=multiple * gamma, alpha=alpha, omega=omega)).rate
 
 
 ONE_STEP = [
@@ -100,16 +101,32 @@ def test_without_compression_it_is_gradient_descent() -> None:
         assert factor(5, 0.0, 0.1, gamma) == pytest.approx(max((1 - 0.1 * gamma) ** 2, (1 - gamma) ** 2), abs=1e-7)
 
 
+def test_instances_are_below_the_worst_case() -> None:
+    """One text, two worlds: a batch of federations never exceeds the worst case, for Psi and for the searched function."""
+    for mu, N in ((0.05, 2), (0.4, 3)):
+        pep, batch = SymPEP(1.0, mu, N), Batch(1.0, mu, N)
+        worst = pep.maximize(diana_factor(pep, gamma=0.3, alpha=0.4, omega=2.0, c=4.0)).dual_value
+        before, after = diana_psi(batch, gamma=0.3, alpha=0.4, omega=2.0, c=4.0)
+        observed = batch.worst_ratio(after, before)
+        assert 0.95 * worst <= observed <= worst * (1 + 1e-6)
+        pep = SymPEP(1.0, mu, N)
+        found, step = (
+            pep.lyapunov(*diana_step(pep, gamma=0.3, alpha=0.4, omega=2.0)),
+            diana_step(batch, gamma=0.3, alpha=0.4, omega=2.0),
+        )
+        assert batch.worst_factor(step.now, step.after, found.p.tolist()) <= found.rate + 1e-5
+
+
 def test_rescaling_changes_nothing() -> None:
     """f -> c f: L and mu times c, gamma over c."""
     world = SymPEP(L=4.0, mu=0.4, N=3)
-    found = world.maximize(diana_psi(world, gamma=0.1, alpha=0.4, omega=2.0, c=3.0)).dual_value
+    found = world.maximize(diana_factor(world, gamma=0.1, alpha=0.4, omega=2.0, c=3.0)).dual_value
     plain = SymPEP(L=1.0, mu=0.1, N=3)
-    assert found == pytest.approx(plain.maximize(diana_psi(plain, gamma=0.4, alpha=0.4, omega=2.0, c=3.0)).value, abs=1e-6)
+    assert found == pytest.approx(plain.maximize(diana_factor(plain, gamma=0.4, alpha=0.4, omega=2.0, c=3.0)).value, abs=1e-6)
 
 
 def test_exact_coefficients() -> None:
     """The text takes fractions, for certificates."""
     world = SymPEP(L=1, mu=Fraction(1, 10), N=2, exact=True)
-    text = diana_psi(world, gamma=Fraction(1, 4), alpha=Fraction(1, 2), omega=Fraction(1), c=4)
+    text = diana_factor(world, gamma=Fraction(1, 4), alpha=Fraction(1, 2), omega=Fraction(1), c=4)
     assert world.maximize(text).dual_value == pytest.approx(0.9523068, abs=6e-8)

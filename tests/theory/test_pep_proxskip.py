@@ -8,7 +8,8 @@ from itertools import product
 import pytest
 
 from theory_checks.pep import SymPEP
-from theory_checks.pep.programs.proxskip import proxskip, proxskip_psi
+from theory_checks.pep.batch import Batch
+from theory_checks.pep.programs.proxskip import proxskip_factor, proxskip_psi, proxskip_step
 from theory_checks.pep.radius import proxskip_lower, proxskip_radius
 
 
@@ -16,13 +17,13 @@ def factor(gamma: float, p: float, mu: float = 0.1, N: int | tuple[int, ...] = 2
     """The exact one-step factor of Psi."""
     same = (lambda x: x) if isinstance(N, int) else (lambda x: (x,) * len(N))
     world = SymPEP(L=same(1.0), mu=same(mu), N=N)
-    return world.maximize(proxskip_psi(world, gamma=gamma, p=p)).dual_value
+    return world.maximize(proxskip_factor(world, gamma=gamma, p=p)).dual_value
 
 
 def rate(gamma: float, p: float, mu: float = 0.1, N: int = 2) -> float:
     """The best rate of a quadratic Lyapunov function."""
     world = SymPEP(L=1.0, mu=mu, N=N)
-    return world.lyapunov(*proxskip(world, gamma=gamma, p=p)).rate
+    return world.lyapunov(*proxskip_step(world, gamma=gamma, p=p)).rate
 
 
 def closed_form(gamma: float, p: float, mu: float) -> float:
@@ -104,14 +105,27 @@ def test_the_unreduced_problem_has_the_same_value(N: int, p: float, value: float
     assert factor(1.0, p, N=(1,) * N) == pytest.approx(value, abs=1e-6)
 
 
+def test_instances_are_below_the_worst_case() -> None:
+    """One text, two worlds: a batch of federations never exceeds the worst case, for Psi and for the searched function."""
+    for mu, N in ((0.05, 2), (0.4, 3)):
+        pep, batch = SymPEP(1.0, mu, N), Batch(1.0, mu, N)
+        worst = pep.maximize(proxskip_factor(pep, gamma=0.7, p=0.4)).dual_value
+        before, after = proxskip_psi(batch, gamma=0.7, p=0.4)
+        observed = batch.worst_ratio(after, before)
+        assert 0.95 * worst <= observed <= worst * (1 + 1e-6)
+        pep = SymPEP(1.0, mu, N)
+        found, step = pep.lyapunov(*proxskip_step(pep, gamma=0.7, p=0.4)), proxskip_step(batch, gamma=0.7, p=0.4)
+        assert batch.worst_factor(step.now, step.after, found.p.tolist()) <= found.rate + 1e-5
+
+
 def test_rescaling_changes_nothing() -> None:
     """f -> c f: L and mu times c, gamma over c."""
     world = SymPEP(L=4.0, mu=0.4, N=2)
-    assert world.maximize(proxskip_psi(world, gamma=0.2, p=0.6)).dual_value == pytest.approx(factor(0.8, 0.6), abs=1e-7)
+    assert world.maximize(proxskip_factor(world, gamma=0.2, p=0.6)).dual_value == pytest.approx(factor(0.8, 0.6), abs=1e-7)
 
 
 def test_exact_coefficients() -> None:
     """The text takes fractions, for certificates."""
     world = SymPEP(L=1, mu=Fraction(1, 10), N=2, exact=True)
-    found = world.maximize(proxskip_psi(world, gamma=Fraction(1), p=Fraction(3, 10)))
+    found = world.maximize(proxskip_factor(world, gamma=Fraction(1), p=Fraction(3, 10)))
     assert found.dual_value == pytest.approx(0.91, abs=1e-7)

@@ -25,7 +25,7 @@ import numpy as np
 
 from fedmm.errors import SpecError
 from theory_checks.pep.problem import SymPEP
-from theory_checks.pep.programs.fedmm import fedmm, fedmm_psi
+from theory_checks.pep.programs.fedmm import fedmm_factor, fedmm_step
 from theory_checks.pep.radius import fedmm_lower
 from theory_checks.pep.solve import WorstCaseError
 
@@ -86,7 +86,7 @@ def psi_rate(L: float, mu: float, N: int, omega: float, p: float, gamma: float, 
         If the factor is unbounded.
     """
     world = SymPEP(L=UNITS, mu=mu * UNITS / L, N=N)
-    found = world.maximize(fedmm_psi(world, gamma=gamma * L / UNITS, a=a, omega=omega, c=c, p=p))
+    found = world.maximize(fedmm_factor(world, gamma=gamma * L / UNITS, a=a, omega=omega, c=c, p=p))
     return found.dual_value
 
 
@@ -138,7 +138,7 @@ def searched_rate(
     unit = L / UNITS
     rho = rho_of(L, mu, rho) if regularizer else 1.0 / unit
     world = SymPEP(L=UNITS, mu=mu / unit, N=N, regularizer=regularizer)
-    step = fedmm(world, gamma=gamma / rho, a=a, omega=omega, p=p, S=S, rho=rho * unit, regularizer=regularizer)
+    step = fedmm_step(world, gamma=gamma / rho, a=a, omega=omega, p=p, S=S, rho=rho * unit, regularizer=regularizer)
     return world.lyapunov(*step, halvings=halvings).rate
 
 

@@ -22,42 +22,41 @@ from typing import Any, NamedTuple
 from theory_checks.pep.programs import Step
 from theory_checks.pep.verbs import mean, norm2, products
 
-__all__ = ["diana", "diana_psi"]
+__all__ = ["Diana", "diana", "diana_factor", "diana_psi", "diana_step"]
 
 
-class State(NamedTuple):
+class Diana(NamedTuple):
     """The server's point and the clients' shifts."""
 
     x: Any
     h: Any
 
 
-def diana(world: Any, *, gamma: Any, alpha: Any, omega: Any) -> Step:
-    """The terms of a Lyapunov function: products of x and mean(h - g*), and of deviations of h - g*; target [x.x]."""
-    before, after = _step(world, gamma, alpha, omega)
-
-    def terms(state: State) -> list[Any]:
-        error = state.h - world.gstar
-        return products([state.x, mean(error)], [error])
-
-    return Step(terms(before), terms(after), norm2(before.x))
-
-
-def diana_psi(world: Any, *, gamma: Any, alpha: Any, omega: Any, c: Any) -> Any:
-    """E Psi+ from any state with Psi <= 1: the exact factor of the published Lyapunov function."""
-    before, after = _step(world, gamma, alpha, omega)
-    M = c * omega / (world.N * alpha)
-
-    def psi(state: State) -> Any:
-        return norm2(state.x) + M * gamma * gamma * norm2(state.h - world.gstar)
-
-    world.assume(psi(before) <= 1)
-    return psi(after)
-
-
-def _step(world: Any, gamma: Any, alpha: Any, omega: Any) -> tuple[State, State]:
-    """The state, and the random one after a step."""
+def diana(world: Any, *, gamma: Any, alpha: Any, omega: Any) -> tuple[Diana, Diana]:
+    """One step: (before, after)."""
     x = world.point()
     h = world.clients("h")
     q = world.compress(world.grad(x) - h, omega)
-    return State(x, h), State(x - gamma * mean(h + q), h + alpha * q)
+    return Diana(x, h), Diana(x - gamma * mean(h + q), h + alpha * q)
+
+
+def diana_psi(world: Any, *, gamma: Any, alpha: Any, omega: Any, c: Any) -> tuple[Any, Any]:
+    """Psi before a step, and its expectation after it."""
+    M = c * omega / (world.N * alpha)
+    states = diana(world, gamma=gamma, alpha=alpha, omega=omega)
+    before, after = (norm2(state.x) + M * gamma * gamma * norm2(state.h - world.gstar) for state in states)
+    return before, after
+
+
+def diana_factor(world: Any, *, gamma: Any, alpha: Any, omega: Any, c: Any) -> Any:
+    """E Psi+ from Psi <= 1: the exact one-step factor of the published Lyapunov function."""
+    before, after = diana_psi(world, gamma=gamma, alpha=alpha, omega=omega, c=c)
+    world.assume(before <= 1)
+    return after
+
+
+def diana_step(world: Any, *, gamma: Any, alpha: Any, omega: Any) -> Step:
+    """One step for a searched Lyapunov function: x, mean(h - g*) and deviations of h - g*; target [x.x]."""
+    states = diana(world, gamma=gamma, alpha=alpha, omega=omega)
+    now, after = (products([one.x, mean(one.h - world.gstar)], [one.h - world.gstar]) for one in states)
+    return Step(now, after, norm2(states[0].x))

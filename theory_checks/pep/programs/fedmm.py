@@ -30,10 +30,10 @@ from typing import Any, NamedTuple
 from theory_checks.pep.programs import Step
 from theory_checks.pep.verbs import mean, norm2, products
 
-__all__ = ["fedmm", "fedmm_psi"]
+__all__ = ["FedMM", "fedmm", "fedmm_factor", "fedmm_psi", "fedmm_step"]
 
 
-class State(NamedTuple):
+class FedMM(NamedTuple):
     """The server's statistic and the memories, as errors: s - s* and V_i - V_i*."""
 
     s: Any
@@ -42,44 +42,37 @@ class State(NamedTuple):
 
 def fedmm(
     world: Any, *, gamma: Any, a: Any, omega: Any, p: Any = 1, S: int | None = None, rho: Any = 1, regularizer: bool = False
-) -> Step:
-    """The terms of a Lyapunov function: products of s - s* and mean(V - V*), and of deviations of V - V*; target [(s - s*)^2]."""
-    before, after = _step(world, gamma, a, omega, p, S, rho, regularizer)
-    now, then = (products([state.s, mean(state.V)], [state.V]) for state in (before, after))
-    return Step(now, then, norm2(before.s))
-
-
-def fedmm_psi(
-    world: Any,
-    *,
-    gamma: Any,
-    a: Any,
-    omega: Any,
-    c: Any,
-    p: Any = 1,
-    S: int | None = None,
-    rho: Any = 1,
-    regularizer: bool = False,
-) -> Any:
-    """E Psi+ from any state with Psi <= 1."""
-    before, after = _step(world, gamma, a, omega, p, S, rho, regularizer)
-    omega_p = (1 + omega) / p - 1 if S is None else (1 + omega) * world.N / S - 1
-    M = c * omega_p / (world.N * a)
-
-    def psi(state: State) -> Any:
-        return norm2(state.s) + M * gamma * gamma * norm2(state.V)
-
-    world.assume(psi(before) <= 1)
-    return psi(after)
-
-
-def _step(world: Any, gamma: Any, a: Any, omega: Any, p: Any, S: int | None, rho: Any, regularizer: bool) -> tuple[State, State]:
-    """The state, and the random one after a round."""
+) -> tuple[FedMM, FedMM]:
+    """One round: (before, after)."""
     s, V = world.point("s"), world.clients("V")
     mask = world.participation(p=p) if S is None else world.participation(S=S)
     x = world.prox_regularizer(s, rho) if regularizer else s
     q = mask(world.compress(x - rho * world.grad(x) - s - V, omega))
     g = world.gstar
     s_star, V_star = -rho * mean(g), -rho * (g - mean(g))
-    after = State(s + gamma * mean(V + q) - s_star, V + a * q - V_star)
-    return State(s - s_star, V - V_star), after
+    return FedMM(s - s_star, V - V_star), FedMM(s + gamma * mean(V + q) - s_star, V + a * q - V_star)
+
+
+def fedmm_psi(
+    world: Any, *, gamma: Any, a: Any, omega: Any, c: Any, p: Any = 1, S: int | None = None, **more: Any
+) -> tuple[Any, Any]:
+    """Psi before a round, and its expectation after it."""
+    omega_p = (1 + omega) / p - 1 if S is None else (1 + omega) * world.N / S - 1
+    M = c * omega_p / (world.N * a)
+    states = fedmm(world, gamma=gamma, a=a, omega=omega, p=p, S=S, **more)
+    before, after = (norm2(state.s) + M * gamma * gamma * norm2(state.V) for state in states)
+    return before, after
+
+
+def fedmm_factor(world: Any, **parameters: Any) -> Any:
+    """E Psi+ from Psi <= 1; parameters as for `fedmm_psi`."""
+    before, after = fedmm_psi(world, **parameters)
+    world.assume(before <= 1)
+    return after
+
+
+def fedmm_step(world: Any, **parameters: Any) -> Step:
+    """One round for a searched Lyapunov function: s - s*, mean(V - V*), deviations of V - V*; target |s - s*|^2."""
+    states = fedmm(world, **parameters)
+    now, after = (products([one.s, mean(one.V)], [one.V]) for one in states)
+    return Step(now, after, norm2(states[0].s))

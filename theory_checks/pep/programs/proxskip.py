@@ -21,41 +21,42 @@ from typing import Any, NamedTuple
 from theory_checks.pep.programs import Step
 from theory_checks.pep.verbs import mean, mix, norm2, products
 
-__all__ = ["proxskip", "proxskip_psi"]
+__all__ = ["ProxSkip", "proxskip", "proxskip_factor", "proxskip_psi", "proxskip_step"]
 
 
-class State(NamedTuple):
-    """The clients' points and shifts; the shifts in units of p/gamma, so that both are of one size."""
+class ProxSkip(NamedTuple):
+    """The clients' points and shifts; the shifts as (gamma/p) h, so that both are of one size."""
 
     x: Any
     shift: Any
 
 
-def proxskip(world: Any, *, gamma: Any, p: Any) -> Step:
-    """The terms of a Lyapunov function: products of mean x, and of deviations of x and (gamma/p)(h - g*); target [x.x]."""
-    before, heads, tails = _outcomes(world, gamma, p)
-
-    def terms(state: State) -> list[Any]:
-        return products([mean(state.x)], [state.x, state.shift - gamma / p * world.gstar])
-
-    return Step(terms(before), mix(p, terms(heads), terms(tails)), norm2(before.x))
-
-
-def proxskip_psi(world: Any, *, gamma: Any, p: Any) -> Any:
-    """E Psi+ from any state with Psi <= 1: the exact factor of the published Lyapunov function."""
-    before, heads, tails = _outcomes(world, gamma, p)
-
-    def psi(state: State) -> Any:
-        return norm2(state.x) + norm2(state.shift - gamma / p * world.gstar)
-
-    world.assume(psi(before) <= 1)
-    return mix(p, [psi(heads)], [psi(tails)])[0]
-
-
-def _outcomes(world: Any, gamma: Any, p: Any) -> tuple[State, State, State]:
-    """The state, and what it becomes with heads and with tails."""
-    shift = world.clients("shift", zero_mean=True)  # (gamma/p) h
+def proxskip(world: Any, *, gamma: Any, p: Any) -> tuple[ProxSkip, ProxSkip, ProxSkip]:
+    """One step: (before, after heads, after tails)."""
+    shift = world.clients("shift", zero_mean=True)
     x = world.clients("x")
     there = x - gamma * world.grad(x) + p * shift
     meet = mean(there)
-    return State(x, shift), State(meet, shift + (meet - there)), State(there, shift)
+    return ProxSkip(x, shift), ProxSkip(meet, shift + (meet - there)), ProxSkip(there, shift)
+
+
+def proxskip_psi(world: Any, *, gamma: Any, p: Any) -> tuple[Any, Any]:
+    """Psi before a step, and its expectation after it."""
+    before, heads, tails = (
+        norm2(state.x) + norm2(state.shift - gamma / p * world.gstar) for state in proxskip(world, gamma=gamma, p=p)
+    )
+    return before, mix(p, [heads], [tails])[0]
+
+
+def proxskip_factor(world: Any, *, gamma: Any, p: Any) -> Any:
+    """E Psi+ from Psi <= 1: the exact one-step factor of the published Lyapunov function."""
+    before, after = proxskip_psi(world, gamma=gamma, p=p)
+    world.assume(before <= 1)
+    return after
+
+
+def proxskip_step(world: Any, *, gamma: Any, p: Any) -> Step:
+    """One step for a searched Lyapunov function: mean x, deviations of x and of (gamma/p)(h - g*); target [x.x]."""
+    states = proxskip(world, gamma=gamma, p=p)
+    now, heads, tails = (products([mean(one.x)], [one.x, one.shift - gamma / p * world.gstar]) for one in states)
+    return Step(now, mix(p, heads, tails), norm2(states[0].x))
