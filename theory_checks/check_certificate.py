@@ -86,7 +86,10 @@ def check(data: dict[str, Any]) -> list[str]:
 
 
 def main(paths: list[str]) -> int:
-    """Check files; 0 if all of them hold."""
+    """Check files; 0 if all of them hold, 1 if one does not, 2 for none."""
+    if not paths:
+        print("usage: python check_certificate.py FILE ...", file=sys.stderr)
+        return 2
     for path in paths:
         try:
             with open(path, encoding="utf-8") as file:
@@ -96,7 +99,7 @@ def main(paths: list[str]) -> int:
             print(f"{path} is refused: {str(error) or type(error).__name__}.", file=sys.stderr)
             return 1
         print(f"{path} is proved: {data['claim']}", *(f"    {line}" for line in proved), sep="\n")
-    return 0 if paths else 2
+    return 0
 
 
 if __name__ == "__main__":

@@ -148,11 +148,11 @@ def load_worst_case(path: str | Path) -> WorstCase:
 
 
 def biased(mu: float, L: float, zeta: float) -> WorstCase:
-    r"""Two scalar quadratics on which local steps leave the minimiser: :math:`\frac\mu2x^2+\zeta x` and :math:`\frac L2x^2-\zeta x`.
+    r"""Two scalar quadratics on which local steps leave the minimiser.
 
-    From theta0 = 0, the minimiser, K local steps gamma <= 1/L move the mean by
-    :math:`\frac\zeta2\big|\frac{1-(1-\gamma\mu)^K}\mu-\frac{1-(1-\gamma L)^K}L\big|`, the worst case over all federations with
-    :math:`\frac1N\sum_i\|\nabla f_i(x^*)\|^2\le\zeta^2`. `value` is 0: it depends on the method.
+    They are :math:`\frac\mu2x^2+\zeta x` and :math:`\frac L2x^2-\zeta x`, and theta0 = 0 is the minimiser. K local steps
+    gamma <= 1/L move the mean by :math:`\frac\zeta2\big|\frac{1-(1-\gamma\mu)^K}\mu-\frac{1-(1-\gamma L)^K}L\big|`, as much
+    as on any federation with :math:`\frac1N\sum_i\|\nabla f_i(x^*)\|^2\le\zeta^2`. `value` is 0: it depends on the method.
 
     Raises
     ------

@@ -22,7 +22,8 @@ from fedmm.errors import SpecError
 from theory_checks.pep.assemble import Rows, stacked, valid
 from theory_checks.pep.certificate import Certificate, combined
 from theory_checks.pep.certify import directions, joined, proof_of
-from theory_checks.pep.conic import optimum, svec
+from theory_checks.pep.checks import check_between
+from theory_checks.pep.conic import candidate, svec
 from theory_checks.pep.lyapunov import current, search
 from theory_checks.pep.problem import SymPEP
 from theory_checks.pep.programs import Step
@@ -65,7 +66,7 @@ def certify_rate(
     Raises
     ------
     SpecError
-        For a float, or a program that returns no step.
+        For a float, a rate outside (0, 1], or a program that returns no step.
     WorstCaseError
         If there is no proof.
     """
@@ -78,7 +79,7 @@ def certify_rate(
         least = ceil(found * 10**6)
         rates = [Fraction(least + spare, 10**6) for spare in SPARE]
     else:
-        rates = [Fraction(pep.number(rate))]
+        rates = [check_between("rate", pep.number(rate), 0, 1, open_left=True)]
     for rho in rates:
         proved = _proved(pep, step, rho)
         if proved is not None:
@@ -142,7 +143,7 @@ def _solved(pep: SymPEP, now: Rows, after: Rows, Q: Rows, first: Rows, second: R
     zeros = np.zeros(len(V) - k)
     h = np.concatenate([np.zeros(k), target[:k, 0], np.zeros(J1 + J2), [MOST], zeros, -target[k:, 0]])
     sides = [len(pep.means)] + [len(pep.devs)] * r
-    x = optimum(-cap[0], G, h, 2 * k, J1 + J2 + 1, sides * 2, (1e-10, 1e-9, 1e-8))
+    x = candidate(-cap[0], G, h, 2 * k, J1 + J2 + 1, sides * 2, 1e-9)
     return None if x is None or x[-1] <= 0 else (x[:-1], float(x[-1]))
 
 

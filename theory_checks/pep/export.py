@@ -59,7 +59,7 @@ class Realization:
         c, _ = self._place(client)
         seen = self.pep.evaluations
         values = [self.result.F[e.F[c]] if e.F[c] >= 0 else 0.0 for e in seen]
-        x, g = (np.array([self.vector(e[k], client) for e in seen]) for k in (0, 1))
+        x, g = (np.array([self.vector(u, client) for u in vectors]) for vectors in ([e.x for e in seen], [e.g for e in seen]))
         return Triplets(x, g, np.array(values), np.array([float(self.pep.mu[c])]), np.array([float(self.pep.L[c])]))
 
     def _place(self, client: int) -> tuple[int, int]:
