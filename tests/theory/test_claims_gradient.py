@@ -13,12 +13,12 @@ from fedmm import MM, FedSGD, solve
 from fedmm.errors import SpecError
 from problems.quadratic import Quadratic
 from theory_checks.claim import Claim
-from theory_checks.claims import gradient_descent, lookup, prox_gradient, stochastic_approximation
+from theory_checks.claims import gradient_descent, lookup, nonconvex_descent, prox_gradient, stochastic_approximation
 from theory_checks.curves import Curve, lowest, random_curves, zigzag
 from theory_checks.expectation import ExactFedMM
-from theory_checks.quadratics import drawn
+from theory_checks.quadratic_clients import scattered
 
-CLAIMS = (*gradient_descent.CLAIMS, *prox_gradient.CLAIMS, *stochastic_approximation.CLAIMS)
+CLAIMS = (*gradient_descent.CLAIMS, *nonconvex_descent.CLAIMS, *prox_gradient.CLAIMS, *stochastic_approximation.CLAIMS)
 TIGHT = [claim for claim in CLAIMS if claim.kind == "tight"]
 
 
@@ -31,7 +31,9 @@ def both(claim: Claim, setting: dict) -> tuple[float, dict[str, float]]:
 def sandwiched(claim: Claim, setting: dict) -> None:
     """Instances <= class <= promised, and equal where tight."""
     promised, measured = both(claim, setting)
-    assert measured["simulation"] <= measured["pep"] * (1 + 1e-6) + 1e-12, setting
+    for instances in ("simulation", "batch"):
+        if instances in measured:
+            assert measured[instances] <= measured["pep"] * (1 + 1e-6) + 1e-12, (instances, setting)
     assert claim.holds(promised, measured["pep"]), (setting, promised, measured)
     if claim.kind == "tight":
         assert measured["simulation"] == pytest.approx(promised, rel=1e-9), setting
@@ -80,7 +82,7 @@ def test_the_published_nonconvex_bound_is_loose_and_how() -> None:
     """At gamma = 1/L, 2 Delta / (gamma t) is (3t - 1)/(2t) times the exact value: up to 1.5."""
     for setting in lookup("gd-nonconvex-exact").extremes:
         t = setting["t"]
-        ratio = gradient_descent.gradient(**setting) / gradient_descent.gradient_exact(**setting)
+        ratio = nonconvex_descent.gradient(**setting) / nonconvex_descent.gradient_exact(**setting)
         assert ratio == pytest.approx((3 * t - 1) / (2 * t))
 
 
@@ -90,26 +92,13 @@ def test_random_federations_alone_would_not_see_a_small_error() -> None:
     setting = {"L": 1.0, "gamma": 1.0, "R": 1.0, "t": 5, "N": 2, "seed": 0}
     found = []
     for seed in range(100):
-        bowl = drawn(1.0, 0.0, 2, seed)
-        x = gradient_descent.descended(Quadratic(), bowl.federation, bowl.start, 1.0, 5)
-        found.append(gradient_descent.gap_of(bowl, x))
+        federation = scattered(1.0, 0.0, 2, 1.0, seed)
+        x = gradient_descent.descended(Quadratic(), federation, gradient_descent.away(1.0, seed), 1.0, 5)
+        found.append(Quadratic().objective(federation, x))
     assert 0 < max(found) < 0.5 * claim.promised(**setting)
 
 
 # ---- the instances are what they are said to be
-
-
-@given(seed=st.integers(0, 10**6), N=st.sampled_from([1, 2, 5]))
-def test_random_quadratics_are_in_their_class(seed: int, N: int) -> None:
-    bowl = drawn(2.0, 0.3, N, seed, R=1.5, zeta=0.7)
-    problem = Quadratic()
-    gradients = np.stack([problem.gradient(data, bowl.best) for data in bowl.federation])
-    curvatures = np.concatenate([np.linalg.eigvalsh(data.A) for data in bowl.federation])
-    assert curvatures.min() >= 0.3 * (1 - 1e-12)
-    assert curvatures.max() <= 2.0 * (1 + 1e-12)
-    np.testing.assert_allclose(gradients.mean(axis=0), 0, atol=1e-12)
-    assert np.mean(np.sum(gradients**2, axis=1)) == pytest.approx(0.49 if N > 1 else 0.0, abs=1e-12)
-    assert np.linalg.norm(bowl.start - bowl.best) == pytest.approx(1.5)
 
 
 @given(seed=st.integers(0, 10**6), N=st.sampled_from([1, 2, 5]))
@@ -151,34 +140,31 @@ def test_the_solution_of_the_random_lasso_is_a_fixed_point(seed: int, N: int) ->
 
 
 def test_moments_without_noise_are_the_run() -> None:
-    bowl = drawn(1.0, 0.1, 3, 5)
-    m, C = stochastic_approximation.moments(bowl, 0.7, 0.0, 6)
-    x = solve(Quadratic(), bowl.federation, FedSGD(step=0.7), bowl.start, rounds=6, metrics=(), progress=False).theta
-    np.testing.assert_allclose(m, x - bowl.best, atol=1e-12)
+    federation, x0 = scattered(1.0, 0.1, 3, 1.0, 5), gradient_descent.away(2.0, 5)
+    m, C = stochastic_approximation.moments(federation, x0, 0.7, 0.0, 6)
+    np.testing.assert_allclose(m, gradient_descent.descended(Quadratic(), federation, x0, 0.7, 6), atol=1e-12)
     assert np.all(C == 0)
 
 
 def test_moments_against_those_of_the_surrogate_method() -> None:
-    """The gradient surrogate with rho and step gamma' is a gradient step of gamma' rho, its noise sigma is rho times it."""
-    bowl, rho, gamma, s2, N = drawn(1.0, 0.1, 3, 5), 0.5, 0.4, 2.0, 3
-    m, C = stochastic_approximation.moments(bowl, gamma, s2, 6)
-    problem = Quadratic(rho=rho)
-    other = ExactFedMM(problem, bowl.federation, 0.0, [1.0] * N, sigma=rho * (s2 * N) ** 0.5)
-    *_, last = other.moments(bowl.start, np.zeros((N, 3)), [gamma / rho] * 6)
-    second = last[:3, :3] - np.outer(last[:3, -1], bowl.best) - np.outer(bowl.best, last[:3, -1]) + np.outer(bowl.best, bowl.best)
-    np.testing.assert_allclose(second, np.outer(m, m) + C, atol=1e-12)
+    """The gradient surrogate with rho and step c is a gradient step of c rho, its noise sigma is rho times the gradient's."""
+    federation, x0 = scattered(1.0, 0.1, 3, 1.0, 5), gradient_descent.away(2.0, 5)
+    rho, gamma, s2, N = 0.5, 0.4, 2.0, 3
+    m, C = stochastic_approximation.moments(federation, x0, gamma, s2, 6)
+    other = ExactFedMM(Quadratic(rho=rho), federation, 0.0, [1.0] * N, sigma=rho * (s2 * N) ** 0.5)
+    *_, last = other.moments(x0, np.zeros((N, 3)), [gamma / rho] * 6)
+    np.testing.assert_allclose(last[:3, :3], np.outer(m, m) + C, atol=1e-12)
 
 
 def test_moments_against_three_hundred_runs_of_the_library() -> None:
     """x_t is Gaussian, so the whitened errors are chi-squared: outside the interval with probability 1e-9."""
-    bowl, rho, gamma, s2, N, runs = drawn(1.0, 0.1, 3, 5), 1.0, 0.4, 2.0, 3, 300
-    problem = Quadratic(rho=rho, noise=rho * (s2 * N) ** 0.5)
-    m, C = stochastic_approximation.moments(bowl, gamma, s2, 4)
-    method = FedSGD(step=gamma, batch=1)
+    federation, x0 = scattered(1.0, 0.1, 3, 1.0, 5), gradient_descent.away(2.0, 5)
+    rho, gamma, s2, N, runs = 1.0, 0.4, 2.0, 3, 300
+    problem, method = Quadratic(rho=rho, noise=rho * (s2 * N) ** 0.5), FedSGD(step=gamma, batch=1)
+    m, C = stochastic_approximation.moments(federation, x0, gamma, s2, 4)
     whitened = 0.0
     for seed in range(runs):
-        run = solve(problem, bowl.federation, method, bowl.start, rounds=4, seed=seed, metrics=(), progress=False)
-        error = run.theta - bowl.best - m
+        error = solve(problem, federation, method, x0, rounds=4, seed=seed, metrics=(), progress=False).theta - m
         whitened += float(error @ np.linalg.solve(C, error))
     low, high = chi2.ppf([5e-10, 1 - 5e-10], 3 * runs)
     assert low < whitened < high

@@ -1,4 +1,4 @@
-r"""Gradient descent, which is FedSGD with everyone present and exact uploads: three exact worst cases.
+r"""Gradient descent on convex functions, which is FedSGD with everyone present and exact uploads: its exact worst cases.
 
 Convex (Drori and Teboulle 2014), for gamma <= 1/L:
 
@@ -9,17 +9,7 @@ Hendrickx and Glineur 2018), for 0 < gamma < 2/L, with :math:`q=\max(1-\gamma\mu
 
 .. math:: \|x_t-x^*\|^2\le q^{2t}R^2,\qquad f(x_t)-f^*\le q^{2t}(f(x_0)-f^*),
 
-attained by quadratics. Non-convex, for gamma <= 1/L:
-
-.. math:: \min_{k<t}\|\nabla f(x_k)\|^2\le\frac{4L\Delta}{(t-1)\gamma L(4-\gamma L)+2}\le\frac{2\Delta}{\gamma t}.
-
-The first is :math:`4L\Delta/(3t-1)` at gamma = 1/L, due to Abbaszadehpeivasti, de Klerk and Zamani (2022). Proof: the inequality
-of L-smooth functions between :math:`x_k` and :math:`x_{k+1}`, with :math:`g_k=\nabla f(x_k)`, reads
-
-.. math:: f_k-f_{k+1}\ge\tfrac\gamma4(3-\gamma L)\|g_k\|^2+\tfrac\gamma4\|g_{k+1}\|^2
-   +\tfrac14(\tfrac1L-\gamma)\|g_k-g_{k+1}\|^2\ge\gamma(1-\tfrac{\gamma L}4)\min_k\|g_k\|^2,
-
-and :math:`f_{t-1}-f^*\ge\|g_{t-1}\|^2/(2L)`; sum. Attained by `theory_checks.curves.zigzag`.
+attained by quadratics.
 
 | argument | symbol |
 |---|---|
@@ -32,7 +22,6 @@ and :math:`f_{t-1}-f^*\ge\|g_{t-1}\|^2/(2L)`; sum. Attained by `theory_checks.cu
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -43,36 +32,34 @@ from fedmm.federation import Federation, Samples
 from fedmm.problem import Problem
 from problems.huber import Huber
 from problems.quadratic import Quadratic
-from theory_checks.claim import Claim, Condition, Mutant, Status
-from theory_checks.curves import random_curves, zigzag
-from theory_checks.pep import SymPEP
-from theory_checks.pep.programs.gradient_descent import gd_distance, gd_factor, gd_gap, gd_gradient
-from theory_checks.quadratics import Bowl, aligned, drawn
+from theory_checks.claim import Claim, Condition, Measure, Mutant, Status
+from theory_checks.pep.measure import observed, worst
+from theory_checks.pep.programs.gradient_descent import gd_distance, gd_factor, gd_gap
+from theory_checks.quadratic_clients import alike, scattered
 
-__all__ = ["CLAIMS"]
+__all__ = ["CLAIMS", "CLIENTS", "SEEDS", "SHORT", "SIZES", "STEPS", "away", "descended", "joined", "short"]
 
 ROUNDING = 1e-12
 
-# ---- the library's own FedSGD
-
 
 def descended(problem: Problem, federation: Federation, x: np.ndarray, gamma: float, t: int) -> np.ndarray:
-    """x_t of FedSGD."""
+    """x_t of the library's FedSGD."""
     return solve(problem, federation, FedSGD(step=gamma), x, rounds=t, metrics=(), progress=False).theta
 
 
-def gap_of(bowl: Bowl, x: np.ndarray) -> float:
-    """f(x) - f*."""
-    return Quadratic().objective(bowl.federation, x) - Quadratic().objective(bowl.federation, bowl.best)
+def away(R: float, seed: int, d: int = 3) -> np.ndarray:
+    """A random point at a distance R from 0."""
+    x = np.random.default_rng([seed, 5]).standard_normal(d)
+    return R * x / np.linalg.norm(x)
+
+
+# ---- convex
 
 
 def huber(L: float, R: float, gamma: float, t: int, N: int) -> tuple[Huber, Federation]:
     """The Huber function that turns from square to linear at R/(2 t gamma L + 1), for N clients."""
     problem = Huber(delta=L**0.5 * R / (2 * t * gamma * L + 1))
     return problem, Federation([Samples(np.array([[L**0.5]]), np.zeros(1))] * N)
-
-
-# ---- convex
 
 
 def convex_gap(*, L: float, R: float, gamma: float, t: int, N: int, seed: int) -> float:
@@ -84,19 +71,24 @@ def convex_gap_seen(*, L: float, R: float, gamma: float, t: int, N: int, seed: i
     """f(x_t) - f*, on the Huber function and on a random federation of quadratics."""
     problem, federation = huber(L, R, gamma, t, N)
     extreme = problem.objective(federation, descended(problem, federation, np.array([R]), gamma, t))
-    bowl = drawn(L, 0.0, N, seed, R=R, zeta=L * R)
-    return max(extreme, gap_of(bowl, descended(Quadratic(), bowl.federation, bowl.start, gamma, t)))
+    federation = scattered(L, 0.0, N, L * R, seed)
+    x = descended(Quadratic(), federation, away(R, seed), gamma, t)
+    return max(extreme, Quadratic().objective(federation, x))
 
 
-def convex_gap_worst(*, L: float, R: float, gamma: float, t: int, N: int, seed: int) -> float:
-    """The exact worst case, computed for L = R = 1 and scaled."""
-    return L * R**2 * _worst_gap(round(gamma * L, 12), t, N)
+def convex_gap_by(engine: Measure, *, L: float, R: float, gamma: float, t: int, N: int) -> float:
+    """What an engine finds for L = R = 1, in units of L R^2."""
+    return L * R**2 * engine(gd_gap, mu=0.0, N=N, gamma=round(gamma * L, 12), t=t)
 
 
-@lru_cache(maxsize=4096)
-def _worst_gap(h: float, t: int, N: int) -> float:
-    pep = SymPEP(L=1.0, mu=0.0, N=N)
-    return pep.maximize(gd_gap(pep, gamma=h, t=t)).dual_value
+def convex_gap_worst(*, seed: int, **setting: Any) -> float:
+    """The exact worst case."""
+    return convex_gap_by(worst, **setting)
+
+
+def convex_gap_batch(*, seed: int, **setting: Any) -> float:
+    """The worst of a batch of quadratic federations."""
+    return convex_gap_by(observed, **setting)
 
 
 def convex_gap_false(*, L: float, R: float, gamma: float, t: int, N: int, seed: int) -> float:
@@ -117,9 +109,9 @@ def contraction(L: float, mu: float, gamma: float) -> float:
     return max(1 - gamma * mu, abs(1 - gamma * L))
 
 
-def _hit(L: float, mu: float, gamma: float) -> int:
-    """Which of the curvatures (mu, L) is contracted least."""
-    return 0 if 1 - gamma * mu >= abs(1 - gamma * L) else 1
+def slowest(L: float, mu: float, gamma: float) -> float:
+    """Which of the curvatures mu and L is contracted least."""
+    return mu if 1 - gamma * mu >= abs(1 - gamma * L) else L
 
 
 def distance(*, L: float, mu: float, R: float, gamma: float, t: int, N: int, seed: int) -> float:
@@ -128,21 +120,26 @@ def distance(*, L: float, mu: float, R: float, gamma: float, t: int, N: int, see
 
 
 def distance_seen(*, L: float, mu: float, R: float, gamma: float, t: int, N: int, seed: int) -> float:
-    """|x_t - x*|^2, on the quadratic along its worst axis and on a random federation."""
-    bowls = (aligned((mu, L), N, _hit(L, mu, gamma), R=R), drawn(L, mu, N, seed, R=R, zeta=L * R))
-    ends = [descended(Quadratic(), bowl.federation, bowl.start, gamma, t) - bowl.best for bowl in bowls]
+    """|x_t - x*|^2, on the slowest quadratic and on a random federation."""
+    extreme = alike(slowest(L, mu, gamma), N, 0.0)
+    cases = ((extreme, np.array([R])), (scattered(L, mu, N, L * R, seed), away(R, seed)))
+    ends = [descended(Quadratic(), federation, x, gamma, t) for federation, x in cases]
     return max(float(end @ end) for end in ends)
 
 
-def distance_worst(*, L: float, mu: float, R: float, gamma: float, t: int, N: int, seed: int) -> float:
-    """The exact worst case, computed for L = R = 1 and scaled."""
-    return R**2 * _worst_distance(round(gamma * L, 12), round(mu / L, 12), t, N)
+def distance_by(engine: Measure, *, L: float, mu: float, R: float, gamma: float, t: int, N: int) -> float:
+    """What an engine finds for L = R = 1, in units of R^2."""
+    return R**2 * engine(gd_distance, mu=round(mu / L, 12), N=N, gamma=round(gamma * L, 12), t=t)
 
 
-@lru_cache(maxsize=4096)
-def _worst_distance(h: float, mu: float, t: int, N: int) -> float:
-    pep = SymPEP(L=1.0, mu=mu, N=N)
-    return pep.maximize(gd_distance(pep, gamma=h, t=t)).dual_value
+def distance_worst(*, seed: int, **setting: Any) -> float:
+    """The exact worst case."""
+    return distance_by(worst, **setting)
+
+
+def distance_batch(*, seed: int, **setting: Any) -> float:
+    """The worst of a batch of quadratic federations."""
+    return distance_by(observed, **setting)
 
 
 def distance_false(*, L: float, mu: float, R: float, gamma: float, t: int, N: int, seed: int) -> float:
@@ -161,24 +158,28 @@ def gap(*, L: float, mu: float, Delta: float, gamma: float, t: int, N: int, seed
 
 
 def gap_seen(*, L: float, mu: float, Delta: float, gamma: float, t: int, N: int, seed: int) -> float:
-    """f(x_t) - f*, on the quadratic along its worst axis and on a random federation."""
-    axis = _hit(L, mu, gamma)
-    extreme = aligned((mu, L), N, axis, R=(2 * Delta / (mu, L)[axis]) ** 0.5)
-    bowl = drawn(L, mu, N, seed)
-    x0 = bowl.best + (Delta / gap_of(bowl, bowl.start)) ** 0.5 * (bowl.start - bowl.best)
-    starts = ((extreme, extreme.start), (bowl, x0))
-    return max(gap_of(each, descended(Quadratic(), each.federation, x, gamma, t)) for each, x in starts)
+    """f(x_t) - f*, on the slowest quadratic and on a random federation."""
+    problem, found = Quadratic(), []
+    extreme = alike(slowest(L, mu, gamma), N, 0.0)
+    for federation, x in ((extreme, np.ones(1)), (scattered(L, mu, N, 1.0, seed), away(1.0, seed))):
+        x = x * (Delta / problem.objective(federation, x)) ** 0.5  # to the height Delta; x* = 0 and f* = 0
+        found.append(problem.objective(federation, descended(problem, federation, x, gamma, t)))
+    return max(found)
 
 
-def gap_worst(*, L: float, mu: float, Delta: float, gamma: float, t: int, N: int, seed: int) -> float:
-    """The exact worst case, computed for L = Delta = 1 and scaled."""
-    return Delta * _worst_factor(round(gamma * L, 12), round(mu / L, 12), t, N)
+def gap_by(engine: Measure, *, L: float, mu: float, Delta: float, gamma: float, t: int, N: int) -> float:
+    """What an engine finds for L = Delta = 1, in units of Delta."""
+    return Delta * engine(gd_factor, mu=round(mu / L, 12), N=N, gamma=round(gamma * L, 12), t=t)
 
 
-@lru_cache(maxsize=4096)
-def _worst_factor(h: float, mu: float, t: int, N: int) -> float:
-    pep = SymPEP(L=1.0, mu=mu, N=N)
-    return pep.maximize(gd_factor(pep, gamma=h, t=t)).dual_value
+def gap_worst(*, seed: int, **setting: Any) -> float:
+    """The exact worst case."""
+    return gap_by(worst, **setting)
+
+
+def gap_batch(*, seed: int, **setting: Any) -> float:
+    """The worst of a batch of quadratic federations."""
+    return gap_by(observed, **setting)
 
 
 def gap_false(*, L: float, mu: float, Delta: float, gamma: float, t: int, N: int, seed: int) -> float:
@@ -186,55 +187,7 @@ def gap_false(*, L: float, mu: float, Delta: float, gamma: float, t: int, N: int
     return contraction(L, mu, gamma) ** (2 * t + 1) * Delta
 
 
-# ---- non-convex
-
-
-def gradient(*, L: float, Delta: float, gamma: float, t: int, N: int, seed: int) -> float:
-    """2 Delta / (gamma t)."""
-    return 2 * Delta / (gamma * t)
-
-
-def gradient_exact(*, L: float, Delta: float, gamma: float, t: int, N: int, seed: int) -> float:
-    """4 L Delta / ((t - 1) gamma L (4 - gamma L) + 2)."""
-    h = gamma * L
-    return 4 * L * Delta / ((t - 1) * h * (4 - h) + 2)
-
-
-def gradient_seen(*, L: float, Delta: float, gamma: float, t: int, N: int, seed: int) -> float:
-    """The least of the first t squared gradients, on the zigzag and on a random federation."""
-    found = []
-    for problem, federation in (zigzag(L, gamma, t, Delta, N), random_curves(L, Delta, N, seed)):
-        x, sizes = problem.start(federation), []
-        for k in range(t):
-            sizes.append(float(np.mean([problem.gradient(data, x)[0] for data in federation])) ** 2)
-            x = descended(problem, federation, x, gamma, 1) if k < t - 1 else x
-        found.append(min(sizes))
-    return max(found)
-
-
-def gradient_worst(*, L: float, Delta: float, gamma: float, t: int, N: int, seed: int) -> float:
-    """The exact worst case, computed for L = Delta = 1 and scaled."""
-    return L * Delta * _worst_gradient(round(gamma * L, 12), t, N)
-
-
-@lru_cache(maxsize=4096)
-def _worst_gradient(h: float, t: int, N: int) -> float:
-    pep = SymPEP(L=1.0, mu=-1.0, N=N)
-    return pep.maximize(gd_gradient(pep, gamma=h, t=t)).dual_value
-
-
-def gradient_false(*, L: float, Delta: float, gamma: float, t: int, N: int, seed: int) -> float:
-    """With Delta for 2 Delta."""
-    return Delta / (gamma * t)
-
-
-def gradient_exact_false(*, L: float, Delta: float, gamma: float, t: int, N: int, seed: int) -> float:
-    """With one step more: 3t for 3t - 1 at gamma = 1/L."""
-    h = gamma * L
-    return 4 * L * Delta / ((t - 1) * h * (4 - h) + 3)
-
-
-# ---- the claims
+# ---- settings
 
 SIZES = st.sampled_from([0.5, 1.0, 2.0, 10.0])
 CLIENTS = st.sampled_from([1, 2, 3, 10])
@@ -271,7 +224,7 @@ def at_most_one(*, L: float, gamma: float, **_: Any) -> bool:
     return 0 < gamma * L <= 1 + ROUNDING
 
 
-def below_two(*, L: float, mu: float, gamma: float, **_: Any) -> bool:
+def below_two(*, L: float, gamma: float, **_: Any) -> bool:
     """0 < gamma < 2/L."""
     return 0 < gamma * L < 2
 
@@ -283,7 +236,9 @@ def ordered(*, L: float, mu: float, **_: Any) -> bool:
 
 SHORT = Condition("0 < gamma <= 1/L", at_most_one)
 LONG = (Condition("0 < mu < L", ordered), Condition("0 < gamma < 2/L", below_two))
-BOTH = ("simulation", "pep")
+EVERY = ("simulation", "batch", "pep")
+
+# ---- the claims
 
 CLAIMS = (
     Claim(
@@ -294,10 +249,10 @@ CLAIMS = (
         kind="tight",
         setting=joined(short(), R=SIZES),
         promised=convex_gap,
-        engines={"simulation": convex_gap_seen, "pep": convex_gap_worst},
+        engines={"simulation": convex_gap_seen, "batch": convex_gap_batch, "pep": convex_gap_worst},
         mutants=(
-            Mutant("4 t gamma L + 2 -> 4 t gamma L + 2.1", convex_gap_false, BOTH),
-            Mutant("4 t gamma L + 2 -> 4.1 t gamma L + 2", convex_gap_false_rate, BOTH),
+            Mutant("4 t gamma L + 2 -> 4 t gamma L + 2.1", convex_gap_false, ("simulation", "pep")),
+            Mutant("4 t gamma L + 2 -> 4.1 t gamma L + 2", convex_gap_false_rate, ("simulation", "pep")),
         ),
         conditions=(SHORT,),
         method="fedsgd",
@@ -312,10 +267,10 @@ CLAIMS = (
         kind="tight",
         setting=joined(long(), R=SIZES),
         promised=distance,
-        engines={"simulation": distance_seen, "pep": distance_worst},
+        engines={"simulation": distance_seen, "batch": distance_batch, "pep": distance_worst},
         mutants=(
-            Mutant("max(1 - gamma mu, |1 - gamma L|) -> 1 - gamma mu", distance_false, BOTH),
-            Mutant("2t -> 2t + 2", distance_false_power, BOTH),
+            Mutant("max(1 - gamma mu, |1 - gamma L|) -> 1 - gamma mu", distance_false, EVERY),
+            Mutant("2t -> 2t + 2", distance_false_power, EVERY),
         ),
         conditions=LONG,
         method="fedsgd",
@@ -330,41 +285,11 @@ CLAIMS = (
         kind="tight",
         setting=joined(long(), Delta=SIZES),
         promised=gap,
-        engines={"simulation": gap_seen, "pep": gap_worst},
-        mutants=(Mutant("2t -> 2t + 1", gap_false, BOTH),),
+        engines={"simulation": gap_seen, "batch": gap_batch, "pep": gap_worst},
+        mutants=(Mutant("2t -> 2t + 1", gap_false, EVERY),),
         conditions=LONG,
         method="fedsgd",
         tags=("gradient", "strongly-convex"),
         extremes=({"L": 1.0, "mu": 0.1, "gamma": 1.9, "Delta": 1.0, "t": 2, "N": 2, "seed": 0},),
-    ),
-    Claim(
-        name="gd-nonconvex",
-        statement="min_{k<t} |grad f(x_k)|^2 <= 2 Delta / (gamma t)",
-        reference="textbook",
-        status=Status.CHECKED,
-        kind="upper",
-        setting=joined(short(), Delta=SIZES),
-        promised=gradient,
-        engines={"simulation": gradient_seen, "pep": gradient_worst},
-        mutants=(Mutant("2 Delta -> Delta", gradient_false, BOTH),),
-        conditions=(SHORT,),
-        method="fedsgd",
-        tags=("gradient", "non-convex"),
-        extremes=({"L": 1.0, "gamma": 1.0, "Delta": 1.0, "t": 1, "N": 1, "seed": 0},),
-    ),
-    Claim(
-        name="gd-nonconvex-exact",
-        statement="min_{k<t} |grad f(x_k)|^2 <= 4 L Delta / ((t-1) gamma L (4 - gamma L) + 2); 4 L Delta / (3t-1) at gamma = 1/L",
-        reference="Abbaszadehpeivasti, de Klerk and Zamani 2022 at gamma = 1/L; below that derived here",
-        status=Status.DERIVED,
-        kind="tight",
-        setting=joined(short(), Delta=SIZES),
-        promised=gradient_exact,
-        engines={"simulation": gradient_seen, "pep": gradient_worst},
-        mutants=(Mutant("+ 2 -> + 3, which is 3t - 1 -> 3t at gamma = 1/L", gradient_exact_false, BOTH),),
-        conditions=(SHORT,),
-        method="fedsgd",
-        tags=("gradient", "non-convex"),
-        extremes=tuple({"L": 1.0, "gamma": 1.0, "Delta": 1.0, "t": t, "N": 1, "seed": 0} for t in (1, 2, 3, 4)),
     ),
 )

@@ -18,31 +18,32 @@ attained by :math:`f=\frac\mu2\|x\|^2`.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
+from fedmm.federation import Federation
 from theory_checks.claim import Claim, Condition, Mutant, Status
-from theory_checks.pep import SymPEP
+from theory_checks.claims.gradient_descent import away
 from theory_checks.pep.chain import chain
+from theory_checks.pep.measure import worst
 from theory_checks.pep.programs.gradient_descent import gd_distance
-from theory_checks.quadratics import Bowl, aligned, drawn
+from theory_checks.quadratic_clients import alike, scattered
 
 __all__ = ["CLAIMS", "moments"]
 
 
-def moments(bowl: Bowl, gamma: float, s2: float, t: int) -> tuple[np.ndarray, np.ndarray]:
-    r"""Mean (d,) and covariance (d, d) of :math:`x_t-x^*`, exactly, for isotropic noise of total variance s2.
+def moments(federation: Federation, x0: np.ndarray, gamma: float, s2: float, t: int) -> tuple[np.ndarray, np.ndarray]:
+    r"""Mean (d,) and covariance (d, d) of :math:`x_t-x^*`, exactly, where x* = 0, for isotropic noise of total variance s2.
 
     With :math:`B=I-\gamma A`, A the mean of the clients' :math:`A_i`: m+ = B m, C+ = B C B' + (gamma^2 s2 / d) I.
     """
-    pairs = zip(bowl.federation.weights, bowl.federation, strict=True)
-    B = np.eye(len(bowl.best)) - gamma * sum(w * data.A for w, data in pairs)
-    m, C = bowl.start - bowl.best, np.zeros_like(B)
+    d = len(x0)
+    B = np.eye(d) - gamma * sum(w * data.A for w, data in zip(federation.weights, federation, strict=True))
+    m, C = x0, np.zeros((d, d))
     for _ in range(t):
-        m, C = B @ m, B @ C @ B.T + gamma**2 * s2 / len(m) * np.eye(len(m))
+        m, C = B @ m, B @ C @ B.T + gamma**2 * s2 / d * np.eye(d)
     return m, C
 
 
@@ -54,26 +55,20 @@ def distance(*, L: float, mu: float, gamma: float, R: float, s2: float, t: int, 
 def distance_seen(*, L: float, mu: float, gamma: float, R: float, s2: float, t: int, N: int, seed: int) -> float:
     """E |x_t - x*|^2 in exact second moments, on the flattest quadratic and on a random federation."""
     found = []
-    for bowl in (aligned((mu, mu), N, 0, R=R), drawn(L, mu, N, seed, R=R, zeta=L * R)):
-        m, C = moments(bowl, gamma, s2, t)
+    for federation, x0 in ((alike(mu, N, 0.0), np.array([R])), (scattered(L, mu, N, 1.0, seed), away(R, seed))):
+        m, C = moments(federation, x0, gamma, s2, t)
         found.append(float(m @ m + np.trace(C)))
     return max(found)
 
 
 def distance_worst(*, L: float, mu: float, gamma: float, R: float, s2: float, t: int, N: int, seed: int) -> float:
     """The exact worst case: t steps, each by its one-step worst case, which is linear in the squared distance."""
-    factor = _factor(round(gamma * L, 12), round(mu / L, 12), N)
+    factor = worst(gd_distance, mu=round(mu / L, 12), N=N, gamma=round(gamma * L, 12))
 
     def step(r: float) -> float:
         return factor * r + gamma**2 * s2
 
     return chain(step, R**2, t)[-1]
-
-
-@lru_cache(maxsize=4096)
-def _factor(h: float, mu: float, N: int) -> float:
-    pep = SymPEP(L=1.0, mu=mu, N=N)
-    return pep.maximize(gd_distance(pep, gamma=h)).dual_value
 
 
 def distance_false(*, L: float, mu: float, gamma: float, R: float, s2: float, t: int, N: int, seed: int) -> float:
