@@ -23,10 +23,12 @@ class TheoryChecks(Theory):
     name: ClassVar[str] = "theory-checks"
 
     def listed(self, inquiry: Inquiry) -> Answer:
+        from theory_checks.verify.aside import aside
         from theory_checks.verify.mine import known, select
         from theory_checks.verify.table import claim_list
 
-        there = known(inquiry.mine)
+        with aside():
+            there = known(inquiry.mine)
         chosen = [there[name] for name in select(there, inquiry.claims, inquiry.method, inquiry.tag)]
         rows = [
             {
@@ -44,18 +46,20 @@ class TheoryChecks(Theory):
         return Answer(claim_list(chosen), {"claims": rows})
 
     def verify(self, inquiry: Inquiry) -> Answer:
+        from theory_checks.verify.aside import aside
         from theory_checks.verify.many import verify_by_name
         from theory_checks.verify.mine import known, select
         from theory_checks.verify.table import details, mutation_table, table
 
-        names = select(known(inquiry.mine), inquiry.claims, inquiry.method, inquiry.tag)
-        verdicts = verify_by_name(
-            names,
-            inquiry.examples,
-            mine=inquiry.mine,
-            thorough=inquiry.thorough,
-            processes=inquiry.processes,
-        )
+        with aside():
+            names = select(known(inquiry.mine), inquiry.claims, inquiry.method, inquiry.tag)
+            verdicts = verify_by_name(
+                names,
+                inquiry.examples,
+                mine=inquiry.mine,
+                thorough=inquiry.thorough,
+                processes=inquiry.processes,
+            )
         files, failures = _counterexamples(verdicts, inquiry)
         parts = [table(verdicts), details(verdicts, files)]
         if inquiry.mutants:
@@ -79,12 +83,14 @@ class TheoryChecks(Theory):
         )
 
     def replay(self, path: Path, mine: Path | None = None) -> Answer:
+        from theory_checks.verify.aside import aside
         from theory_checks.verify.counterexample import read, replay
         from theory_checks.verify.judge import judge
         from theory_checks.verify.table import replayed
 
-        example = read(path, mine)
-        verdict = judge(example.claim, (replay(example),))
+        with aside():
+            example = read(path, mine)
+            verdict = judge(example.claim, (replay(example),))
         return Answer(replayed(verdict), {"claims": [_row(verdict, {}, False)]}, refuted=verdict.holds is False)
 
     def rows(self, composition: Composition) -> list[tuple[str, str]]:

@@ -181,6 +181,8 @@ def test_refusals(words: list[str], message: str) -> None:
         ("def f(:\n", "mine.py is not valid Python, line 1"),
         ("a = 1\nb = 1 / 0\n", "mine.py cannot be run, line 2: ZeroDivisionError: division by zero."),
         ("import a_module_that_is_not_there", "ModuleNotFoundError"),
+        ("x = 1\nraise SystemExit(0)", "mine.py ends the program, line 2"),
+        ("from theory_checks.claim import Claim\nfrom fedmm import SpecError\nraise SpecError('No.')", "mine.py, line 3: No."),
         ("from theory_checks.claim import Claim\nClaim()", "TypeError"),
         (
             f"from pathlib import Path\nexec(Path({TOY!r}).read_text())\nCLAIMS = (*CLAIMS, claim('true', simulation=loose))",
@@ -194,6 +196,18 @@ def test_errors_in_a_users_file_are_sentences(text: str, message: str) -> None:
     assert done.exit_code == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_users_file_may_print_and_import_what_is_beside_it() -> None:
+    Path("beside_mine.py").write_text(Path(TOY).read_text())
+    Path("mine.py").write_text("import beside_mine\nprint('hello')\nCLAIMS = beside_mine.CLAIMS[:1]\n")
+    path = list(sys.path)
+    done = verify("--mine", "mine.py", "--json")
+    assert json.loads(done.stdout)["claims"][0]["verdict"] == "holds"
+    assert "hello" in done.stderr
+    assert sys.path == path
+    assert not Path(".hypothesis").exists()
+    del sys.modules["beside_mine"]
 
 
 def test_a_users_file_must_be_there() -> None:

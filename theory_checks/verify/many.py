@@ -16,6 +16,7 @@ from typing import Any
 from fedmm.run import interruptible
 from theory_checks.claim import Claim
 from theory_checks.verdict import Verdict
+from theory_checks.verify.aside import aside
 from theory_checks.verify.examine import EXAMPLES, THOROUGH, examine
 from theory_checks.verify.judge import judge
 from theory_checks.verify.mine import known
@@ -196,7 +197,7 @@ def _member(member: int, mine: Path | None, examples: int, inbox: Any, news: Any
     """What a process does: look claims up by name, examine them, send the verdicts home."""
     from threadpoolctl import threadpool_limits
 
-    with interruptible() as stop, threadpool_limits(limits=1), warnings.catch_warnings():
+    with aside(), interruptible() as stop, threadpool_limits(limits=1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         claims = known(mine)
         while (task := inbox.get()) is not None:

@@ -39,14 +39,19 @@ def load(path: Path) -> dict[str, Claim]:
         raise SpecError(f"Expected a Python file with your claims, got {path}; its name must end in .py.")
     module = module_from_spec(spec)
     sys.modules[name] = module  # so that its dataclasses and pickles find it
+    sys.path.insert(0, str(path.resolve().parent))  # as for a script, for the modules beside it
     try:
         spec.loader.exec_module(module)
-    except SpecError:
-        raise
+    except SpecError as error:
+        raise SpecError(f"{path}{_line(error, path)}: {error}") from error
+    except SystemExit as error:
+        raise SpecError(f"{path} ends the program{_line(error, path)}; guard it with if __name__ == '__main__'.") from error
     except SyntaxError as error:
         raise SpecError(f"{path} is not valid Python, line {error.lineno}: {error.msg}.") from error
     except Exception as error:
         raise SpecError(f"{path} cannot be run{_line(error, path)}: {type(error).__name__}: {error}.") from error
+    finally:
+        sys.path.remove(str(path.resolve().parent))
     inside = vars(module)
     found = inside["CLAIMS"] if "CLAIMS" in inside else [thing for thing in inside.values() if isinstance(thing, Claim)]
     if not isinstance(found, (tuple, list)) or not all(isinstance(claim, Claim) for claim in found):
