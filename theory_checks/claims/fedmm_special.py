@@ -32,6 +32,7 @@ from problems.quadratic import Quadratic
 from theory_checks.beds import bed, bed_problem
 from theory_checks.claim import Claim, Mutant, Status
 from theory_checks.claims.fedmm_bounds import case
+from theory_checks.conditions import RELAXED, SAMPLING, known, within
 from theory_checks.points import instance, landmark, points, steps
 
 __all__ = ["CLAIMS"]
@@ -86,6 +87,10 @@ CENTRAL = Claim(
     promised=stochastic_ends,
     engines={"simulation": fedmm_ends},
     mutants=(Mutant("gamma -> gamma/2", stochastic_ends_at_half, ("simulation",)),),
+    conditions=(
+        known(FAMILIES),
+        RELAXED,
+    ),
     method="fedmm",
     tags=("fedmm", "special cases"),
     rtol=1e-9,
@@ -121,6 +126,7 @@ FULL_STEP = Claim(
     promised=mm_ends,
     engines={"simulation": full_step_ends},
     mutants=(Mutant("T -> T - 1", mm_a_round_behind, ("simulation",)),),
+    conditions=(known(FAMILIES),),
     method="fedmm",
     tags=("fedmm", "special cases"),
     rtol=1e-9,
@@ -176,6 +182,7 @@ FULL_COHORT_NOISE = Claim(
     promised=central_field2,
     engines={"simulation": fedmm_field2},
     mutants=(Mutant("sum mu_i^2 sigma^2 -> sum mu_i sigma^2", unsquared_weights, ("simulation",)),),
+    conditions=(RELAXED,),
     method="fedmm",
     tags=("fedmm", "special cases"),
     rtol=1e-7,
@@ -243,6 +250,11 @@ COMPRESSED_SGD = Claim(
     promised=compressed_sgd_ends,
     engines={"simulation": gradient_fedmm_ends},
     mutants=(Mutant("memory step alpha -> alpha p", compressed_sgd_with_short_memories, ("simulation",)),),
+    conditions=(
+        RELAXED,
+        SAMPLING,
+        within("k", 1, 5),
+    ),
     method="fedmm",
     tags=("fedmm", "special cases", "compression", "participation"),
     rtol=1e-9,
@@ -299,6 +311,10 @@ SERVER_MEMORY = Claim(
     promised=mean_memory,
     engines={"simulation": server_memory},
     mutants=(Mutant("sum mu_i V_i -> mean of the V_i", unweighted_memory, ("simulation",)),),
+    conditions=(
+        SAMPLING,
+        within("k", 1, 5),
+    ),
     method="fedmm",
     tags=("fedmm", "control variates", "participation"),
     rtol=1e-9,

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from fedmm import Bernoulli, Federation, FedMM, Full, Identity, Mask, Naive
 from fedmm.algorithm import Algorithm
 from theory_checks.claim import Claim, Mutant, Status
+from theory_checks.conditions import SAMPLING, known
 from theory_checks.points import instance, landmark, points, steps
 from theory_checks.statements.stationarity import distance_to_subdifferential
 
@@ -77,6 +78,7 @@ EQUALS = Claim(
     promised=fedmm_among_equals,
     engines={"simulation": naive_among_equals},
     mutants=(Mutant("T -> T - 1", fedmm_a_round_behind, ("simulation",)),),
+    conditions=(known(KINKED_OR_CURVED),),
     method="naive",
     tags=("aggregation",),
     rtol=1e-8,
@@ -141,6 +143,10 @@ CERTIFIED_RUN = Claim(
     promised=field_over_rho,
     engines={"simulation": distance},
     mutants=(Mutant("|h|/rho -> .99 |h|/rho", nearly_field_over_rho, ("simulation",)),),
+    conditions=(
+        known(GRADIENT),
+        SAMPLING,
+    ),
     method="fedmm",
     tags=("stationarity", "compression", "participation"),
     rtol=1e-9,

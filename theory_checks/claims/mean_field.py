@@ -19,6 +19,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from theory_checks.claim import Claim, Mutant, Status
+from theory_checks.conditions import known
 from theory_checks.differences import jacobian
 from theory_checks.families import SMOOTH
 from theory_checks.points import instance, points
@@ -83,6 +84,7 @@ GRADIENT_IDENTITY = Claim(
     promised=field_in_the_metric,
     engines={"simulation": slope_along_field},
     mutants=(Mutant("B -> 1.01 B", off_by_a_hundredth, ("simulation",)),),
+    conditions=(known(SMOOTH, "an instance of theory_checks.families whose T is differentiable"),),
     method="fedmm",
     tags=("surrogates",),
     rtol=1e-5,
@@ -121,6 +123,7 @@ STEEP = Claim(
     promised=field2,
     engines={"simulation": slope_along_field},
     mutants=(Mutant("v_min -> 1.01 v_min", more_field2, ("simulation",)),),
+    conditions=(known(STRONG),),
     method="fedmm",
     tags=("surrogates",),
     rtol=1e-5,
@@ -138,6 +141,7 @@ NOT_TOO_STEEP = Claim(
     promised=field2,
     engines={"simulation": slope_along_field},
     mutants=(Mutant("v_max -> .99 v_max", less_field2, ("simulation",)),),
+    conditions=(known(STRONG),),
     method="fedmm",
     tags=("surrogates",),
     rtol=1e-5,
@@ -176,6 +180,7 @@ STATIONARITY = Claim(
     promised=field_over_rho,
     engines={"simulation": distance},
     mutants=(Mutant("|h|/rho -> .99 |h|/rho", less_field_over_rho, ("simulation",)),),
+    conditions=(known(GRADIENT),),
     method="fedmm",
     tags=("surrogates", "stationarity"),
     rtol=1e-9,
@@ -227,6 +232,7 @@ CERTIFICATE = Claim(
     promised=certificate2,
     engines={"simulation": slope_along_certificate},
     mutants=(Mutant("J -> 1.01 J", more_certificate2, ("simulation",)),),
+    conditions=(known(SMOOTH, "an instance of theory_checks.families whose T is differentiable"),),
     method="fedmm",
     tags=("surrogates", "stationarity"),
     rtol=1e-5,

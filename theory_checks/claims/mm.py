@@ -29,7 +29,9 @@ from fedmm import MM, FedMM
 from fedmm.symmetric import unpack
 from theory_checks.claim import Claim, Mutant, Status
 from theory_checks.claims.surrogates import FAMILIES
-from theory_checks.points import instance, points, rounded, trajectory
+from theory_checks.conditions import RELAXED, known, within
+from theory_checks.families import INSTANCES
+from theory_checks.points import Moment, instance, points, rounded, trajectory
 from theory_checks.statements.descent import relaxed_descent
 
 __all__ = ["CLAIMS"]
@@ -96,6 +98,10 @@ METRIC_DESCENT = Claim(
     promised=half_length2,
     engines={"simulation": fall},
     mutants=(Mutant("1/2 -> 1.01/2", hundredth_more_length2, ("simulation",)),),
+    conditions=(
+        known((*CURVATURES, *CONSTANT)),
+        within("t", 0, ROUNDS - 1),
+    ),
     method="mm",
     tags=("surrogates", "descent"),
     atol=1e-10,
@@ -165,6 +171,10 @@ LINEAR_RATE = Claim(
         Mutant("L R^2/2 -> L R^2/20", a_tenth_of_mairal, ("simulation",)),
         Mutant("(L/rho)^(t-1) -> (L/rho)^(3t-3)", mairal_cubed, ("simulation",)),
     ),
+    conditions=(
+        known(STRONG),
+        within("t", 1, 10),
+    ),
     method="mm",
     tags=("surrogates", "rate"),
     atol=1e-10,
@@ -210,6 +220,10 @@ LIKELIHOOD = Claim(
     promised=em_divergence,
     engines={"simulation": fall},
     mutants=(Mutant("D -> 2 D", twice_em_divergence, ("simulation",)),),
+    conditions=(
+        known(EM),
+        within("t", 0, ROUNDS - 1),
+    ),
     method="mm",
     tags=("surrogates", "descent", "em"),
     atol=1e-10,
@@ -217,10 +231,16 @@ LIKELIHOOD = Claim(
 )
 
 
+def fedmm_run(family: str, seed: int, gamma: float) -> list[Moment]:
+    """FedMM from a random surrogate where one belongs to the start, otherwise from the mean statistic there."""
+    start = "lift" if instance(family, seed)[0].problem.liftable else "mean"
+    return trajectory(family, seed, FedMM(step=gamma, start=start), ROUNDS)
+
+
 def fedmm_fall(family: str, seed: int, t: int, gamma: float) -> float:
     """W(T(s_t)) - W(T(s_{t+1})) along the library's FedMM with constant step gamma."""
     at, _ = instance(family, seed)
-    run = trajectory(family, seed, FedMM(step=gamma), ROUNDS)
+    run = fedmm_run(family, seed, gamma)
     before = at.objective(run[t].theta)
     return rounded((before - at.objective(run[t + 1].theta)) / (1.0 + abs(before)))
 
@@ -228,7 +248,7 @@ def fedmm_fall(family: str, seed: int, t: int, gamma: float) -> float:
 def relaxed_fall(family: str, seed: int, t: int, gamma: float) -> float:
     """((1-gamma)/gamma) <s' - s, phi(T(s')) - phi(T(s))> + D(s', s) from the server's s_t on."""
     at, functions = instance(family, seed)
-    s = trajectory(family, seed, FedMM(step=gamma), ROUNDS)[t].server.s
+    s = fedmm_run(family, seed, gamma)[t].server.s
     after, before = relaxed_descent(at, functions, s, gamma)[1:]
     return rounded((before - after) / (1.0 + abs(before)))
 
@@ -255,6 +275,11 @@ MONOTONE = Claim(
     promised=relaxed_fall,
     engines={"simulation": fedmm_fall},
     mutants=(Mutant("the fall -> twice the fall", twice_the_relaxed_fall, ("simulation",)),),
+    conditions=(
+        known(tuple(INSTANCES), "an instance of theory_checks.families"),
+        RELAXED,
+        within("t", 1, ROUNDS - 1),
+    ),
     method="fedmm",
     tags=("surrogates", "descent", "aggregation"),
     atol=1e-10,

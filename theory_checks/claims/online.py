@@ -41,8 +41,9 @@ from fedmm.batches import take
 from fedmm.federation import Federation
 from fedmm.keys import Key
 from fedmm.types import Batch
-from theory_checks.claim import Claim, Condition, Mutant, Status
-from theory_checks.claims.fedmm_bounds import CHANNEL, SAMPLING, STEP, case, starting_point
+from theory_checks.claim import Claim, Mutant, Status
+from theory_checks.claims.fedmm_bounds import case, starting_point
+from theory_checks.conditions import CHANNEL, SAMPLING, STEP, known, within
 from theory_checks.points import Moment, instance, points, rounded, steps
 from theory_checks.statements.bounds import Setting
 from theory_checks.statements.descent import bregman
@@ -177,12 +178,7 @@ ONLINE = (
 SLOTS = 5
 
 
-def by_samples(family: str, **rest: Any) -> bool:
-    """Whether mini-batches are majorised."""
-    return family in ONLINE
-
-
-BY_SAMPLES = Condition("a family that majorises sample by sample", by_samples)
+BY_SAMPLES = known(ONLINE, "a family that majorises sample by sample")
 
 
 @lru_cache(maxsize=256)
@@ -247,7 +243,7 @@ ABOVE = Claim(
     promised=nothing,
     engines={"simulation": surrogate_gap},
     mutants=(Mutant("0 -> the gap of the round before", earlier_gap, ("simulation",)),),
-    conditions=(BY_SAMPLES,),
+    conditions=(BY_SAMPLES, within("t", 2, SLOTS)),
     method="stochastic-mm",
     tags=("surrogates", "online"),
     atol=1e-9,
@@ -299,7 +295,7 @@ FALLS = Claim(
         Mutant("D -> 2 D", twice_the_divergence, ("simulation",)),
         Mutant("D(s_t, s_{t-1}) -> D(s_{t-1}, s_t)", reversed_divergence, ("simulation",)),
     ),
-    conditions=(BY_SAMPLES,),
+    conditions=(BY_SAMPLES, within("t", 2, SLOTS)),
     method="stochastic-mm",
     tags=("surrogates", "online"),
     atol=1e-8,

@@ -24,6 +24,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from theory_checks.claim import Claim, Mutant, Status
+from theory_checks.conditions import RELAXED, STEP, known
 from theory_checks.families import INSTANCES
 from theory_checks.landscape import Landscape
 from theory_checks.points import instance, points, rounded
@@ -77,6 +78,7 @@ SMOOTHNESS = Claim(
     promised=reversed_bregman,
     engines={"simulation": linearisation_error},
     mutants=(Mutant("D -> D/2", half_reversed_bregman, ("simulation",)),),
+    conditions=(known(tuple(INSTANCES), "an instance of theory_checks.families"),),
     method="mm",
     tags=("surrogates", "descent"),
     atol=1e-10,
@@ -126,6 +128,10 @@ DESCENT = Claim(
     mutants=(
         Mutant("D -> 2 D", twice_the_divergence, ("simulation",)),
         Mutant("(1-gamma)/gamma -> 1/gamma", whole_move, ("simulation",)),
+    ),
+    conditions=(
+        known(tuple(INSTANCES), "an instance of theory_checks.families"),
+        RELAXED,
     ),
     method="fedmm",
     tags=("surrogates", "descent"),
@@ -191,6 +197,7 @@ PROJECTED_STEP = Claim(
     promised=error_in_the_metric,
     engines={"simulation": after_projection},
     mutants=(Mutant("(gamma/2)|H - h|^2 -> (gamma/4)|H - h|^2", half_the_error, ("simulation",)),),
+    conditions=(STEP,),
     method="fedmm",
     tags=("surrogates", "projection"),
     atol=1e-10,
