@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from theory_checks.pep import SymPEP, WorstCaseError
+from theory_checks.pep.batch import Batch
 from theory_checks.pep.programs.ef14 import ef14_step
 from theory_checks.pep.programs.ef21 import ef21_factor, ef21_step, published
 
@@ -75,6 +76,18 @@ def test_ef14_equals_ef21_where_optima_are_shared(delta: float, gamma: float, ex
     with pytest.raises(WorstCaseError, match="No Lyapunov function") as caught:
         rate(ef14_step, delta, gamma)
     assert caught.value.status == "unbounded"
+
+
+@pytest.mark.parametrize(("delta", "gamma"), [(0.5, 0.2), (0.9, 0.6)])
+@pytest.mark.parametrize(("program", "shared"), [(ef14_step, True), (ef21_step, False)], ids=["EF14", "EF21"])
+def test_one_text_two_interpreters(program, shared: bool, delta: float, gamma: float) -> None:
+    """Quadratic federations stay below the searched rate, and come within 3e-5 of it."""
+    pep = SymPEP(L=1.0, mu=0.1, N=2, shared_optimum=shared)
+    found = pep.lyapunov(*program(pep, gamma=gamma, delta=delta))
+    batch = Batch(L=1.0, mu=0.1, N=2, shared_optimum=shared)
+    step = program(batch, gamma=gamma, delta=delta)
+    low = batch.worst_factor(step.now, step.after, found.p.tolist())
+    assert found.rate * (1 - 3e-5) <= low <= found.rate * (1 + 1e-7)
 
 
 @pytest.mark.parametrize("seed", range(20))

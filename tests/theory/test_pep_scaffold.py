@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from theory_checks.pep import SymPEP
-from theory_checks.pep.programs.scaffold import scaffold_factor, scaffold_step
+from theory_checks.pep.batch import Batch
+from theory_checks.pep.programs.scaffold import scaffold_factor, scaffold_psi, scaffold_step
 
 FIVE = 1e-5
 """One unit of the last digit of values printed with five digits; the bisection resolves 1.5e-5, with the same halvings."""
@@ -66,6 +67,22 @@ def test_everyone_is_a_subset_of_size_N() -> None:
 def test_the_reduction_loses_nothing(n: int) -> None:
     """n classes of one client each are the problem before its reduction by symmetry."""
     assert factor(2, 0.81, classes=n) == pytest.approx(factor(2, 0.81), rel=1e-7)
+
+
+@pytest.mark.parametrize(("K", "Kgamma", "N", "S"), [(1, 0.81, 2, None), (4, 0.81, 3, None), (2, 0.6, 3, 1), (4, 0.5, 100, 10)])
+def test_one_text_two_interpreters(K: int, Kgamma: float, N: int, S: int | None) -> None:
+    """Quadratic federations stay below both factors; with everyone they attain that of Psi, and nearly the searched rate."""
+    gamma, b = Kgamma / K, 0.25 * Kgamma**2
+    batch = Batch(L=1.0, mu=0.1, N=N)
+    before, after = scaffold_psi(batch, gamma=gamma, K=K, b=b, S=S)
+    low, high = batch.worst_ratio(after, before), factor(K, Kgamma, N=N, S=S)
+    assert low <= high * (1 + 1e-7)
+    assert low == pytest.approx(high, rel=1e-2 if S else 1e-7)
+    pep = SymPEP(L=1.0, mu=0.1, N=N)
+    found = pep.lyapunov(*scaffold_step(pep, gamma=gamma, K=K, S=S))
+    step = scaffold_step(batch, gamma=gamma, K=K, S=S)
+    low = batch.worst_factor(step.now, step.after, found.p.tolist())
+    assert found.rate * (1 - 2e-5) <= low <= found.rate * (1 + 1e-7)
 
 
 @pytest.mark.parametrize("S", [1, 2, 3])

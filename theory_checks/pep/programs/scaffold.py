@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 from theory_checks.pep.programs import Step
 from theory_checks.pep.verbs import mean, norm2, products
 
-__all__ = ["Scaffold", "scaffold", "scaffold_factor", "scaffold_step"]
+__all__ = ["Scaffold", "scaffold", "scaffold_factor", "scaffold_psi", "scaffold_step"]
 
 
 class Scaffold(NamedTuple):
@@ -51,11 +51,17 @@ def scaffold(world: Any, *, gamma: Any, K: int, S: int | None = None) -> tuple[S
     return Scaffold(x, c), Scaffold(x + mean(part(moved)), c + part(change) * S / world.N)
 
 
+def scaffold_psi(world: Any, *, gamma: Any, K: int, b: Any, S: int | None = None) -> tuple[Any, Any]:
+    """Psi before one round and, in expectation, after it."""
+    before, after = (norm2(state.x) + b * norm2(state.c - world.gstar) for state in scaffold(world, gamma=gamma, K=K, S=S))
+    return before, after
+
+
 def scaffold_factor(world: Any, *, gamma: Any, K: int, b: Any, S: int | None = None) -> Any:
     """Psi after one round from Psi <= 1, in expectation: the exact one-step factor of Psi."""
-    now, after = scaffold(world, gamma=gamma, K=K, S=S)
-    world.assume(norm2(now.x) + b * norm2(now.c - world.gstar) <= 1)
-    return norm2(after.x) + b * norm2(after.c - world.gstar)
+    before, after = scaffold_psi(world, gamma=gamma, K=K, b=b, S=S)
+    world.assume(before <= 1)
+    return after
 
 
 def scaffold_step(world: Any, *, gamma: Any, K: int, S: int | None = None) -> Step:
