@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from importlib import import_module
 from inspect import Parameter, isfunction, signature
 from itertools import product
@@ -17,8 +17,22 @@ from typing import Any
 from theory_checks.pep import Result, SymPEP, programs
 from theory_checks.pep.batch import Batch
 from theory_checks.pep.lyapunov import Lyapunov
-from theory_checks.pep.programs import byzantine, diana, ef14, ef21, fedlin, fedmm, fedprox, gradient_descent, local_gd
-from theory_checks.pep.programs import local_gd_nonconvex, prox_gradient, proxskip, scaffold, sgd
+from theory_checks.pep.programs import (
+    byzantine,
+    diana,
+    ef14,
+    ef21,
+    fedlin,
+    fedmm,
+    fedprox,
+    gradient_descent,
+    local_gd,
+    local_gd_nonconvex,
+    prox_gradient,
+    proxskip,
+    scaffold,
+    sgd,
+)
 
 Numbers = tuple[tuple[str, Any], ...]
 """Named values, hashable."""
@@ -50,21 +64,21 @@ class Case:
         return [pair for pair in product(worlds, parameters)]
 
 
-@lru_cache(maxsize=None)
+@cache
 def exact(program: Callable[..., Any], world: Numbers, parameters: Numbers) -> Result:
     """The worst case."""
     pep = SymPEP(**dict(world))
     return pep.maximize(program(pep, **dict(parameters)))
 
 
-@lru_cache(maxsize=None)
+@cache
 def searched(program: Callable[..., Any], world: Numbers, parameters: Numbers) -> Lyapunov:
     """The best Lyapunov function."""
     pep = SymPEP(**dict(world))
     return pep.lyapunov(*program(pep, **dict(parameters)))
 
 
-@lru_cache(maxsize=None)
+@cache
 def observed(program: Callable[..., Any], world: Numbers, parameters: Numbers, seed: int) -> float:
     """The largest value over a batch of federations."""
     batch = Batch(**dict(world), seed=seed)

@@ -6,7 +6,7 @@ Everything is derandomised; parameters are on grids, so that a worst case is sol
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from time import perf_counter
 from typing import Any
 
@@ -108,7 +108,7 @@ def test_there_are_claims_to_sandwich() -> None:
 # ---- the sandwich must break when the text that runs is not the text that is proved
 
 
-@lru_cache(maxsize=None)
+@cache
 def by_name() -> dict[str, Case]:
     return {case.name: case for case in CASES}
 
