@@ -11,6 +11,7 @@ from functools import cache
 from importlib import import_module
 from inspect import Parameter, isfunction, signature
 from itertools import product
+from math import inf
 from pkgutil import iter_modules
 from typing import Any
 
@@ -127,6 +128,12 @@ def fedlin_bound(*, mu: float, **_: Any) -> float:
     return 1 - mu / 6  # L = 1, eta = 1/(6 tau)
 
 
+def ef21_run_bound(*, gamma: float, delta: float, rounds: int, **_: Any) -> float:
+    theta = 1 - (1 - delta) ** 0.5
+    short = gamma <= 1 / (1 + ((1 - delta) / theta**2) ** 0.5)  # L = 1
+    return 2 / (gamma * rounds) + 1 / (theta * rounds) if short else inf
+
+
 def diana_world(omega: float, N: int) -> dict[str, Any]:
     """The published step, shift step and Lyapunov weight."""
     return {"gamma": 1 / (1 + 6 * omega / N), "alpha": 1 / (1 + omega), "omega": omega, "c": 4}
@@ -233,6 +240,12 @@ CASES: list[Case] = [
         {"gamma": [0.1], "a": [0.1], "omega": [1.0], "p": [0.5], "regularizer": [False]},
     ),
     Case(ef21.ef21_factor, STRONG, {"gamma": [0.05, 0.2], "delta": [0.3, 0.9], "c": [0.3, 1.0]}),
+    Case(
+        ef21.ef21_run,
+        {"L": [1.0], "mu": [0.1, -1.0], "N": [3]},
+        {"gamma": [0.05, 0.2], "delta": [0.5, 0.9], "rounds": [1, 2, 3]},
+        ef21_run_bound,
+    ),
     Case(ef21.ef21_step, {**STRONG, "N": [2]}, {"gamma": [0.2], "delta": [0.5, 0.9]}),
     Case(ef14.ef14_step, {**STRONG, "N": [2]}, {"gamma": [0.05, 0.2], "delta": [0.5]}, fixed={"shared_optimum": True}),
     Case(scaffold.scaffold_factor, STRONG, {"gamma": [0.1, 0.4], "K": [1, 2], "b": [0.1]}),
