@@ -315,8 +315,11 @@ class Batch:
 
     def worst_factor(self, now: Sequence[Scalar], after: Sequence[Scalar], p: Sequence[float]) -> float:
         r"""The largest V+ / V for :math:`V=\sum_kp_kV_k`: at most the rate of a Lyapunov function."""
-        V, W = (sum((w * term for w, term in zip(p, terms, strict=True)), start=0 * terms[0]) for terms in (now, after))
-        return self.worst_ratio(W, V)
+        return self.worst_ratio(self.weighted(p, after), self.weighted(p, now))
+
+    def weighted(self, p: Sequence[float], terms: Sequence[Scalar]) -> Scalar:
+        r""":math:`\sum_kp_kV_k`."""
+        return sum((w * term for w, term in zip(p, terms, strict=True)), start=0 * terms[0])
 
     def _value(self, scalar: Scalar, s: np.ndarray, f: Any = np.asarray) -> np.ndarray:
         Q = grown(scalar.M, (len(s), s.shape[1], s.shape[1]))

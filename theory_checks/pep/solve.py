@@ -5,7 +5,8 @@ the inequalities. Dual: multipliers :math:`y\ge0` with :math:`\sum_jy_ja_F^j=c_F
 :math:`\sum_jy_jA^j-C\succeq0`, minimising :math:`c_0-\sum_jy_jc^j`.
 
 The ladder: the dual form at 1e-8, the primal form at 1e-8, then both at 1e-7. A status other than "Solved" goes to the next
-rung, and after the last one it is an error.
+rung, and after the last one it is an error. M, D and F are in the unit of
+the largest assumption, and a small value is solved for a second time in its own unit: the solver's tolerance is absolute.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ __all__ = ["Result", "WorstCaseError", "maximize"]
 
 LADDER = (("dual", 1e-8), ("primal", 1e-8), ("dual", 1e-7), ("primal", 1e-7))
 """(form, tolerance) of every rung."""
+
+SMALL = (1e-7, 1e-2)
+"""Values of this size are solved for again, with the objective scaled to 1."""
 
 
 class WorstCaseError(FedmmError, ArithmeticError):
@@ -79,18 +83,30 @@ def maximize(pep: SymPEP, objective: Scalar, *, solver: str = "clarabel", ladder
     A, C = floats(assemble(pep)), floats(stacked(pep, [objective]))
     rungs = ladder if solver == "clarabel" else ((solver, 1e-8),)
     said: list[str] = []
+    unit = np.abs(A.const).max(initial=0.0) or 1.0  # M, D and F are solved for in the unit of the assumptions
+    B = A._replace(const=A.const / unit)
     for form, tolerance in rungs:
-        answer = conic.solve(A, C, form, tolerance)
+        answer = conic.solve(B, C, form, tolerance)
         if isinstance(answer, str):
             said.append(answer)
             if answer in ("unbounded", "infeasible") and said.count(answer) == 2:
                 break  # two formulations agree
             continue
-        y, M, D, F = answer
+        size = float(abs(answer[0] @ B.const))
+        if SMALL[0] < size < SMALL[1]:
+            finer = conic.solve(B, _scaled(C, 1 / size), form, tolerance)
+            if not isinstance(finer, str):
+                answer = (finer[0] * size, *finer[1:])
+        y, *blocks = answer
+        M, D, F = (block * unit for block in blocks)
         value = np.sum(C.M[0] * M) + np.sum(C.D[0] * D) + C.F[0] @ F + C.const[0]
         dual = C.const[0] - y @ A.const
         return Result(float(value), float(dual), M, D, F, y, A.labels, f"{form} at {tolerance:g}")
     raise _refusal(said, A)
+
+
+def _scaled(rows: Rows, factor: float) -> Rows:
+    return Rows(rows.M * factor, rows.D * factor, rows.F * factor, rows.const * factor, rows.labels)
 
 
 def floats(rows: Rows) -> Rows:
