@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from theory_checks.ledger.table import NUMERIC, Table, number, rounds
 from theory_checks.pep import SymPEP, WorstCaseError
-from theory_checks.pep.programs.diana import diana, diana_psi
-from theory_checks.pep.programs.proxskip import proxskip, proxskip_psi
+from theory_checks.pep.programs.diana import diana_factor, diana_step
+from theory_checks.pep.programs.proxskip import proxskip_factor, proxskip_step
 from theory_checks.pep.programs.scaffold import scaffold_step
 from theory_checks.pep.radius import proxskip_lower
 
@@ -24,9 +24,9 @@ def _proxskip() -> Table:
     rows = []
     for gamma, p in PROXSKIP:
         world = SymPEP(L=1.0, mu=0.1, N=2)
-        one = world.maximize(proxskip_psi(world, gamma=gamma, p=p)).dual_value
+        one = world.maximize(proxskip_factor(world, gamma=gamma, p=p)).dual_value
         world = SymPEP(L=1.0, mu=0.1, N=2)
-        searched = world.lyapunov(*proxskip(world, gamma=gamma, p=p)).rate
+        searched = world.lyapunov(*proxskip_step(world, gamma=gamma, p=p)).rate
         published = 1 - min(gamma * 0.1, p * p)
         lower = proxskip_lower(gamma, p)
         cells = (published, one, searched, lower)
@@ -49,13 +49,13 @@ def _diana() -> Table:
     for N, omega, mu in DIANA:
         gamma, alpha = 1 / (1 + 6 * omega / N), 1 / (1 + omega)
         world = SymPEP(L=1.0, mu=mu, N=N)
-        one = world.maximize(diana_psi(world, gamma=gamma, alpha=alpha, omega=omega, c=4.0)).dual_value
+        one = world.maximize(diana_factor(world, gamma=gamma, alpha=alpha, omega=omega, c=4.0)).dual_value
         published = max(1 - gamma * mu, 1 - alpha / 2)
         searched = []
         for multiple in (1.0, 2.0):
             world = SymPEP(L=1.0, mu=mu, N=N)
             try:
-                searched.append(world.lyapunov(*diana(world, gamma=multiple * gamma, alpha=alpha, omega=omega)).rate)
+                searched.append(world.lyapunov(*diana_step(world, gamma=multiple * gamma, alpha=alpha, omega=omega)).rate)
             except WorstCaseError:
                 searched.append(float("nan"))
         rates = (published, one, *searched)
