@@ -42,7 +42,7 @@ def root_up(x: Fraction) -> float:
 
 
 def drift(world: Any, *, K: int, gamma: Any, unit: Any) -> Any:
-    r""":math:`\|x^+-x^*\|^2/unit^2` after one round from x* with zeta = 1: a program like those of `theory_checks.pep.programs`."""
+    r""":math:`\|x^+-x^*\|^2/unit^2` after one round from x* with zeta = 1: a program."""
     return local_gd(world, K=K, gamma=gamma, R=0, zeta=1) / unit**2
 
 
