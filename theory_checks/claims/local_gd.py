@@ -43,6 +43,7 @@ from fedmm.federation import Federation
 from fedmm.solve import solve
 from problems.quadratic import Quadratic
 from theory_checks.claim import Claim, Condition, Mutant, Status
+from theory_checks.pep.engines import certified_local_gd, replayed_local_gd
 from theory_checks.pep.exact_local_gd import exact_drift, exact_local_gd
 from theory_checks.quadratic_clients import alike, opposed, scattered
 
@@ -93,6 +94,26 @@ def exact(*, L: float, mu: float, N: int, K: int, gamma: float, R: float, zeta: 
 def exact_from_optimum(*, L: float, mu: float, N: int, K: int, gamma: float, zeta: float, **_: Any) -> float:
     """The exact worst case of |x+ - x*| from x = x*."""
     return exact_drift(L=L, mu=mu, N=N, K=K, gamma=gamma, zeta=zeta)
+
+
+def proved(*, L: float, mu: float, K: int, gamma: float, R: float, zeta: float, **_: Any) -> float:
+    """An upper bound of |x+ - x*| in exact fractions."""
+    return certified_local_gd(L=L, mu=mu, K=K, gamma=gamma, R=R, zeta=zeta)
+
+
+def proved_from_optimum(*, L: float, mu: float, K: int, gamma: float, zeta: float, **_: Any) -> float:
+    """The same from x = x*."""
+    return certified_local_gd(L=L, mu=mu, K=K, gamma=gamma, R=0.0, zeta=zeta)
+
+
+def replayed(*, L: float, mu: float, N: int, K: int, gamma: float, R: float, zeta: float, **_: Any) -> float:
+    """|x+ - x*| of FedAvg on the worst federation."""
+    return replayed_local_gd(L=L, mu=mu, N=N, K=K, gamma=gamma, R=R, zeta=zeta)
+
+
+def replayed_from_optimum(*, L: float, mu: float, N: int, K: int, gamma: float, zeta: float, **_: Any) -> float:
+    """The same from x = x*."""
+    return replayed_local_gd(L=L, mu=mu, N=N, K=K, gamma=gamma, R=0.0, zeta=zeta)
 
 
 def simulated(*, L: float, mu: float, N: int, K: int, gamma: float, R: float, zeta: float, seed: int, **_: Any) -> float:
@@ -203,7 +224,7 @@ def twice_the_contraction(*, L: float, mu: float, K: int, gamma: float, R: float
 
 
 REFERENCE = "derived here"
-EVERY = ("pep", "simulation")
+EVERY = ("pep", "certificate", "replay", "simulation")
 
 CLAIMS = (
     Claim(
@@ -214,7 +235,7 @@ CLAIMS = (
         kind="upper",
         setting=ANYWHERE,
         promised=one_round,
-        engines={"pep": exact, "simulation": simulated},
+        engines={"pep": exact, "certificate": proved, "replay": replayed, "simulation": simulated},
         mutants=(
             Mutant("zeta/2 -> 0.49 zeta", less_drift, EVERY),
             Mutant("(1-gamma mu)^K -> (1-gamma mu)^(K+1)", one_step_more, EVERY),
@@ -232,7 +253,12 @@ CLAIMS = (
         kind="tight",
         setting=AT_OPTIMUM,
         promised=from_optimum,
-        engines={"pep": exact_from_optimum, "simulation": simulated_from_optimum},
+        engines={
+            "pep": exact_from_optimum,
+            "certificate": proved_from_optimum,
+            "replay": replayed_from_optimum,
+            "simulation": simulated_from_optimum,
+        },
         mutants=(
             Mutant("zeta/2 -> 0.49 zeta", less_drift_from_optimum, EVERY),
             Mutant("K -> K - 1", one_exponent_less, EVERY),
@@ -250,7 +276,7 @@ CLAIMS = (
         kind="upper",
         setting=ANYWHERE,
         promised=classical,
-        engines={"pep": exact, "simulation": simulated},
+        engines={"pep": exact, "certificate": proved, "replay": replayed, "simulation": simulated},
         mutants=(
             Mutant("K(K-1)/2 -> K(K-1)/6", third_of_classical, EVERY),
             Mutant("(1-gamma mu)^K -> (1-2 gamma mu)^K", twice_the_contraction, EVERY),
