@@ -19,7 +19,6 @@ from theory_checks.expectation import ExactFedMM
 from theory_checks.quadratic_clients import scattered
 
 CLAIMS = (*gradient_descent.CLAIMS, *nonconvex_descent.CLAIMS, *prox_gradient.CLAIMS, *stochastic_approximation.CLAIMS)
-TIGHT = [claim for claim in CLAIMS if claim.kind == "tight"]
 
 
 def both(claim: Claim, setting: dict) -> tuple[float, dict[str, float]]:
@@ -36,8 +35,9 @@ def sandwiched(claim: Claim, setting: dict) -> None:
             assert measured[instances] <= measured["pep"] * (1 + 1e-6) + 1e-12, (instances, setting)
     assert claim.holds(promised, measured["pep"]), (setting, promised, measured)
     if claim.kind == "tight":
-        assert measured["simulation"] == pytest.approx(promised, rel=1e-9), setting
         assert measured["pep"] == pytest.approx(promised, rel=1e-6), setting
+        if claim.name != "sgd-finite-sum":  # whose worst federation is no quadratic
+            assert measured["simulation"] == pytest.approx(promised, rel=1e-9), setting
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.name)
@@ -70,6 +70,7 @@ def test_mutants_are_refuted_by_every_engine_that_sees_them(claim: Claim) -> Non
         ("gd-nonconvex", {"gamma": 1.5}),
         ("gd-nonconvex-exact", {"gamma": 0.0}),
         ("sgd-constant-step", {"gamma": 1.5}),
+        ("sgd-finite-sum", {"N": 1}),
     ],
 )
 def test_outside_the_conditions(name: str, change: dict) -> None:
