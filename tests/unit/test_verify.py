@@ -221,6 +221,13 @@ def test_perturbations_of_other_kinds() -> None:
     assert noticed == {"|b| x 0.5": True, "|b| x 0.9": False, "|b| x 0.99": False, "|b| x 0.999": False}
 
 
+def test_fewer_rounds_are_a_stronger_promise_of_a_factor() -> None:
+    claim = replace(TOY.claim("f", pep=lambda x, n: 0.85), promised=lambda x, n: 0.9, factor=True)  # ln .85/ln .9 = 1.54
+    noticed = {mutation.says: bool(mutation.noticed) for mutation in examine(claim).mutations}
+    assert noticed["rounds x 0.5"]
+    assert not noticed["rounds x 0.9"]
+
+
 def test_slack_of_a_factor_is_a_ratio_of_rounds() -> None:
     claim = replace(TOY.claim("f", pep=lambda x, n: 0.81), promised=lambda x, n: 0.9, factor=True)
     assert examine(claim).slack == pytest.approx((2.0, 2.0))
