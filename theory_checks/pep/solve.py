@@ -29,7 +29,7 @@ __all__ = ["Result", "WorstCaseError", "maximize"]
 LADDER = (("dual", 1e-8), ("primal", 1e-8), ("dual", 1e-7), ("primal", 1e-7))
 """(form, tolerance) of every rung."""
 
-SMALL = (1e-7, 1e-2)
+SMALL = (1e-10, 1e-2)
 """Values of this size are solved for again, with the objective scaled to 1."""
 
 
@@ -92,17 +92,25 @@ def maximize(pep: SymPEP, objective: Scalar, *, solver: str = "clarabel", ladder
             if answer in ("unbounded", "infeasible") and said.count(answer) == 2:
                 break  # two formulations agree
             continue
-        size = float(abs(answer[0] @ B.const))
-        if SMALL[0] < size < SMALL[1]:
-            finer = conic.solve(B, _scaled(C, 1 / size), form, tolerance)
-            if not isinstance(finer, str):
-                answer = (finer[0] * size, *finer[1:])
+        answer = _finer(B, C, answer, form, tolerance)
         y, *blocks = answer
         M, D, F = (block * unit for block in blocks)
         value = np.sum(C.M[0] * M) + np.sum(C.D[0] * D) + C.F[0] @ F + C.const[0]
         dual = C.const[0] - y @ A.const
         return Result(float(value), float(dual), M, D, F, y, A.labels, f"{form} at {tolerance:g}")
     raise _refusal(said, A)
+
+
+def _finer(A: Rows, C: Rows, answer: conic.Answer, form: str, tolerance: float) -> conic.Answer:
+    """The same optimum with the objective in a unit nearer its own value, if it is small and both agree to the tolerance."""
+    small = -float(answer[0] @ A.const)
+    if not SMALL[0] < small < SMALL[1]:
+        return answer
+    for unit in (small, small**0.5):
+        found = conic.solve(A, _scaled(C, 1 / unit), form, tolerance)
+        if not isinstance(found, str) and abs(-(found[0] @ A.const) * unit - small) <= 10 * tolerance:
+            return (found[0] * unit, *found[1:])
+    return answer
 
 
 def _scaled(rows: Rows, factor: float) -> Rows:
