@@ -9,6 +9,7 @@ import pytest
 
 from theory_checks.pep import SymPEP
 from theory_checks.pep.batch import Batch
+from theory_checks.pep.certify_rate import certify_rate
 from theory_checks.pep.programs.proxskip import proxskip_factor, proxskip_psi, proxskip_step
 from theory_checks.pep.radius import proxskip_lower, proxskip_radius
 
@@ -68,6 +69,14 @@ SEARCHED = [
 def test_searched_rates(gamma: float, p: float, value: float) -> None:
     """To the printed digits (bisection to 2^-16)."""
     assert rate(gamma, p) == pytest.approx(value, abs=6e-6)
+
+
+@pytest.mark.parametrize(("p", "value"), [(Fraction(1, 10), 0.98148), (Fraction(1, 5), 0.93103), (Fraction(3, 10), 0.85759)])
+def test_searched_rates_are_proved_in_exact_arithmetic(p: Fraction, value: float) -> None:
+    """A rational certificate at gamma = 1/L, where the published rate is 1 - p^2."""
+    certificate = certify_rate(proxskip_step, {"gamma": Fraction(1), "p": p}, L=Fraction(1), mu=Fraction(1, 10), N=2)
+    assert value - 2e-5 <= certificate.bound <= value + 5e-6 < 1 - p * p
+    assert len(certificate.check()) == 2
 
 
 QUADRATICS = [(1.0, 0.1, 0.98100), (1.0, 0.2, 0.92800), (1.0, 0.3, 0.85005), (1.0, 0.5, 0.81000), (0.5, 0.2, 0.92446)]
