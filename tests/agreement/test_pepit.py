@@ -1,6 +1,7 @@
 """Exact worst cases of Local GD beside PEPit on the unreduced problem: every client has its own function and gradients.
 
-PEPit solves to 1e-7 (at 1e-8 its dense problems sometimes stop short), and agreement is asked to 1e-6. PEPit counts its objects per class, so one problem lives at a time.
+PEPit solves to 1e-7 (at 1e-8 its dense problems sometimes stop short), and agreement is asked to 1e-6. It counts its objects
+per class, so one problem lives at a time.
 """
 
 from __future__ import annotations

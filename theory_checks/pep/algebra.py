@@ -22,7 +22,7 @@ import numpy as np
 
 from fedmm.errors import SpecError
 
-__all__ = ["Inequality", "Noise", "Scalar", "Space", "Vector", "grown"]
+__all__ = ["Inequality", "Noise", "Scalar", "Space", "Vector", "check_space", "grown"]
 
 
 class Space(Protocol):
@@ -179,7 +179,12 @@ class Inequality:
 
 def same_space(u: Vector | Scalar, w: Vector | Scalar) -> None:
     """Refuse to mix two problems: their symbols mean different things."""
-    if u.space is not w.space:
+    check_space(u.space, w)
+
+
+def check_space(space: Any, *things: Vector | Scalar) -> None:
+    """Refuse vectors and scalars of another problem than `space`."""
+    if any(thing.space is not space for thing in things):
         raise SpecError("Expected vectors and scalars of one problem, got them from two; build all of them on the same SymPEP.")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from theory_checks.pep.algebra import Inequality, Scalar, grown
+from theory_checks.pep.algebra import Inequality, Scalar, check_space, grown
 from theory_checks.pep.classes import pairs, rows
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def stacked(pep: SymPEP, what: Iterable[Inequality | Scalar]) -> Rows:
     """Scalars, or the left sides of inequalities, as rows."""
     n, m, k, r = len(pep.means), len(pep.devs), len(pep.values), pep.r
     entries = [(s.left, s.label or "assumption") if isinstance(s, Inequality) else (s, "") for s in what]
+    check_space(pep, *(s for s, _ in entries))
     dtype = object if pep.exact else float
     M = np.array([grown(s.M, (n, n)) for s, _ in entries], dtype=dtype).reshape(len(entries), n, n)
     D = np.array([grown(s.D, (r, m, m)) for s, _ in entries], dtype=dtype).reshape(len(entries), r, m, m)

@@ -32,7 +32,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fedmm.errors import SpecError
-from theory_checks.pep.algebra import Inequality, Noise, Scalar, Vector, grown
+from theory_checks.pep.algebra import Inequality, Noise, Scalar, Vector, check_space, grown
 from theory_checks.pep.checks import as_classes, as_number, check_between
 from theory_checks.pep.lyapunov import Lyapunov, search
 from theory_checks.pep.noise import compression, covariance, sampling
@@ -245,6 +245,7 @@ class SymPEP:
         for inequality in inequalities:
             if not isinstance(inequality, Inequality):
                 raise SpecError(f"Expected an inequality such as norm2(x) <= 1.0, got {inequality!r}.")
+            check_space(self, inequality.left)
             self.assumptions.append(inequality)
 
     def minimum(self, scalars: Sequence[Scalar], name: str = "tau") -> Scalar:
@@ -321,6 +322,7 @@ class SymPEP:
 
     def noisy(self, u: Vector, draw: Any) -> Vector:
         """u plus the zero-mean noise of a draw."""
+        check_space(self, u)
         A, D = self._zeros(self.r, self.r), self._zeros(self.r)
         A[np.arange(self.r), np.arange(self.r)] = self.one
         D[:] = self.one
@@ -342,6 +344,7 @@ class SymPEP:
         return found
 
     def _determined(self, x: Vector, what: str) -> None:
+        check_space(self, x)
         if any(A.any() or D.any() for A, D in x.noise.values()):
             raise SpecError(
                 f"Expected a point without noise for {what}, got a random one: only second moments of noise are known. "
