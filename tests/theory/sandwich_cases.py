@@ -124,6 +124,11 @@ def fedprox_bound(*, L: float, mu: float, gamma: float, R: float, zeta: float, *
     return (R / (1 + gamma * mu) + gamma / 2 * (1 / (1 + gamma * mu) - 1 / (1 + gamma * L)) * zeta) ** 2
 
 
+def byzantine_gradients_bound(*, kappa: float, t: int, G: float, **_: Any) -> float:
+    """L = Delta = 1, gamma = 1: attained."""
+    return 2 / t + kappa * G**2 * (t - 1) / t
+
+
 def fedlin_bound(*, mu: float, **_: Any) -> float:
     return 1 - mu / 6  # L = 1, eta = 1/(6 tau)
 
@@ -209,6 +214,12 @@ CASES: list[Case] = [
     *(Case(fedlin.fedlin, STRONG, {"eta": [1 / (6 * k)], "tau": [k]}, fedlin_bound, label=f"-{k}") for k in (1, 2, 3)),
     *(Case(fedlin.fedlin, STRONG, {"eta": [1.5 / k], "tau": [k]}, label=f"-long-{k}") for k in (1, 2, 3)),
     Case(byzantine.byzantine_gd, STRONG, {"gamma": [0.5, 1.0], "kappa": [0.0, 0.25, 1.0], "R": [0, 1.0], "zeta": [1.0]}),
+    Case(
+        byzantine.byzantine_gradients,
+        {"L": [1.0], "mu": [-1.0], "N": [2, 10]},
+        {"gamma": [1.0], "kappa": [0.05, 0.25], "t": [1, 2, 3], "G": [0.5, 1.0]},
+        byzantine_gradients_bound,
+    ),
     Case(proxskip.proxskip_psi, STRONG, {"gamma": [0.5, 1.0, 1.8], "p": [0.1, 0.3, 0.6, 1.0]}, proxskip_psi_bound),
     Case(proxskip.proxskip, {**STRONG, "N": [2, 10]}, {"gamma": [0.5, 1.0], "p": [0.3, 0.5]}, proxskip_bound),
     *(
