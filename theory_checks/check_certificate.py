@@ -81,7 +81,8 @@ def check(data: dict[str, Any]) -> list[str]:
         if -const[0] > bound:
             raise ValueError(f"what it proves is {-const[0]}, more than its bound {bound}")
         left = " + ".join(name if c == 1 else f"({c}) {name}" for name, c in objective.items())
-        proved.append(f"{left} <= {bound}, from {', '.join(j['says'] for j in statement['inequalities'])}")
+        used = dict.fromkeys(re.sub(" [(][0-9]+, [0-9]+[)]$", "", j["says"]) for j in statement["inequalities"])
+        proved.append(f"{left} <= {bound}, from {', '.join(used) or 'nothing'}")
     return proved
 
 

@@ -27,7 +27,7 @@ from theory_checks.pep.certificate import rebuild
 from theory_checks.pep.certify import certify
 from theory_checks.pep.programs import Step
 from theory_checks.pep.programs.byzantine import byzantine_gd
-from theory_checks.pep.programs.diana import diana_psi
+from theory_checks.pep.programs.diana import diana_factor
 from theory_checks.pep.programs.ef21 import ef21_factor
 from theory_checks.pep.programs.fedlin import fedlin
 from theory_checks.pep.programs.fedprox import fedprox
@@ -35,7 +35,7 @@ from theory_checks.pep.programs.gradient_descent import gd_distance, gd_factor, 
 from theory_checks.pep.programs.local_gd import averaged_iterate, local_gd, sampled_round
 from theory_checks.pep.programs.local_gd_nonconvex import stationarity
 from theory_checks.pep.programs.prox_gradient import prox_gradient_distance
-from theory_checks.pep.programs.proxskip import proxskip_psi
+from theory_checks.pep.programs.proxskip import proxskip_factor
 from theory_checks.pep.programs.scaffold import scaffold_factor
 
 STRONG: dict[str, Any] = {"L": 1, "mu": F(1, 10), "N": 10}
@@ -76,8 +76,8 @@ CASES: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Any]]] = [
     (fedlin, {"eta": F(1, 4), "tau": 2}, STRONG),
     (fedprox, {"gamma": 1, "zeta": 1}, STRONG),
     (fedprox, {"gamma": 1}, {**STRONG, "shared_optimum": True}),
-    (proxskip_psi, {"gamma": 1, "p": F(3, 10)}, STRONG),
-    (diana_psi, {"gamma": HALF, "alpha": HALF, "omega": 1, "c": 4}, STRONG),
+    (proxskip_factor, {"gamma": 1, "p": F(3, 10)}, STRONG),
+    (diana_factor, {"gamma": HALF, "alpha": HALF, "omega": 1, "c": 4}, STRONG),
     (ef21_factor, {"gamma": F(1, 5), "delta": HALF, "c": 1}, STRONG),
     (scaffold_factor, {"gamma": F(1, 4), "K": 2, "b": F(1, 4)}, STRONG),
 ]
@@ -137,12 +137,18 @@ def a_step(world: Any) -> Any:
     return Step([norm2(x)], [norm2(x)], norm2(x))
 
 
+def two_scalars(world: Any) -> Any:
+    return norm2(world.gstar), norm2(world.gstar)
+
+
 def test_what_has_no_proof_is_refused() -> None:
     with pytest.raises(WorstCaseError, match="unbounded") as caught:
         certify(unbounded, {}, **STRONG)
     assert caught.value.status == "unbounded"
-    with pytest.raises(SpecError, match="use certify_rate"):
+    with pytest.raises(SpecError, match="got a Step"):
         certify(a_step, {}, **STRONG)
+    with pytest.raises(SpecError, match="got a tuple"):
+        certify(two_scalars, {}, **STRONG)
 
 
 def test_a_proof_takes_milliseconds() -> None:

@@ -15,21 +15,21 @@ from theory_checks.check_certificate import check, digest
 from theory_checks.pep import WorstCaseError
 from theory_checks.pep.certificate import rebuild
 from theory_checks.pep.certify_rate import certify_rate
-from theory_checks.pep.programs.diana import diana, diana_psi
+from theory_checks.pep.programs.diana import diana_factor, diana_step
 from theory_checks.pep.programs.ef14 import ef14_step
 from theory_checks.pep.programs.ef21 import ef21_step
-from theory_checks.pep.programs.fedmm import fedmm
-from theory_checks.pep.programs.proxskip import proxskip
+from theory_checks.pep.programs.fedmm import fedmm_step
+from theory_checks.pep.programs.proxskip import proxskip_step
 from theory_checks.pep.programs.scaffold import scaffold_step
 
 STRONG: dict[str, Any] = {"L": 1, "mu": F(1, 10), "N": 10}
 HALF = F(1, 2)
 
 PRINTED: list[tuple[Callable[..., Any], dict[str, Any], dict[str, Any], float]] = [
-    (proxskip, {"gamma": 1, "p": F(3, 10)}, STRONG, 0.85759),
-    (proxskip, {"gamma": 1, "p": F(1, 10)}, STRONG, 0.98148),
-    (diana, {"gamma": F(1, 4), "alpha": HALF, "omega": 1}, {**STRONG, "N": 2}, 0.950638),
-    (diana, {"gamma": HALF, "alpha": HALF, "omega": 1}, {**STRONG, "N": 2}, 0.902542),
+    (proxskip_step, {"gamma": 1, "p": F(3, 10)}, STRONG, 0.85759),
+    (proxskip_step, {"gamma": 1, "p": F(1, 10)}, STRONG, 0.98148),
+    (diana_step, {"gamma": F(1, 4), "alpha": HALF, "omega": 1}, {**STRONG, "N": 2}, 0.950638),
+    (diana_step, {"gamma": HALF, "alpha": HALF, "omega": 1}, {**STRONG, "N": 2}, 0.902542),
     (ef21_step, {"gamma": F(1, 5), "delta": HALF}, STRONG, 0.96074),
     (ef14_step, {"gamma": F(1, 20), "delta": HALF}, {**STRONG, "shared_optimum": True}, 0.99005),
     (scaffold_step, {"gamma": F(1, 4), "K": 2}, STRONG, 0.90370),
@@ -50,7 +50,7 @@ def test_searched_rates_have_proofs(
 def test_the_textbook_step_of_fedmm_is_twice_as_good_as_its_textbook_rate() -> None:
     """(N, omega, p, mu) = (2, 1, 1/2, 1/10): the textbook says .99."""
     parameters = {"gamma": F(1, 10), "a": F(1, 4), "omega": 1, "p": HALF}
-    certificate = certify_rate(fedmm, parameters, rate=F(9802, 10000), **{**STRONG, "N": 2})
+    certificate = certify_rate(fedmm_step, parameters, rate=F(9802, 10000), **{**STRONG, "N": 2})
     assert certificate.bound == F(4901, 5000)
     certificate.check()
 
@@ -72,7 +72,7 @@ def test_what_is_not_exact_or_not_a_step_is_refused() -> None:
     with pytest.raises(SpecError, match="pass a Fraction"):
         certify_rate(scaffold_step, {"gamma": HALF, "K": 1}, rate=0.95, **STRONG)
     with pytest.raises(SpecError, match=r"for a worst case use certify\."):
-        certify_rate(diana_psi, {"gamma": HALF, "alpha": HALF, "omega": 1, "c": 4}, **STRONG)
+        certify_rate(diana_factor, {"gamma": HALF, "alpha": HALF, "omega": 1, "c": 4}, **STRONG)
     with pytest.raises(SpecError, match=r"rate in \(0, 1\]"):
         certify_rate(scaffold_step, {"gamma": HALF, "K": 1}, rate=0, **STRONG)
     with pytest.raises(WorstCaseError):

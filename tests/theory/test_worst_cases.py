@@ -19,8 +19,8 @@ from theory_checks.pep.export import realize
 from theory_checks.pep.programs.gradient_descent import gd_distance, gd_gap
 from theory_checks.pep.programs.local_gd import local_gd, sampled_round
 from theory_checks.pep.programs.prox_gradient import prox_gradient_gap
-from theory_checks.pep.programs.proxskip import proxskip
-from theory_checks.worst_case import WorstCase, biased, load_worst_case, worst_case
+from theory_checks.pep.programs.proxskip import proxskip_step
+from theory_checks.worst_federation import WorstCase, biased, load_worst_case, worst_case
 
 ONE: dict[str, Any] = {"L": 1.0, "mu": 0.1}
 
@@ -43,6 +43,12 @@ def test_fedavg_reaches_the_worst_case(K: int, printed: float, N: int) -> None:
     assert abs(reached - printed) < 1e-6 if K == 8 else abs(reached - printed) < 1.1e-8
     theta = solve(case.problem, case.federation, FedAvg(local_steps=K, step=0.5), case.theta0, rounds=1, executor=Batched()).theta
     assert abs(float(theta @ theta) - reached) < 1e-12
+
+
+def test_many_local_steps_end_where_points_crowd() -> None:
+    """The clients' last points are close together, where a solver's 1e-10 in a Gram matrix is much."""
+    case = local(5, gamma=1.0, zeta=1 / 3, mu=0.3)
+    assert abs(case.replay(FedAvg(local_steps=5, step=1.0))[0] - case.value) < 1e-9
 
 
 @pytest.mark.parametrize(
@@ -159,8 +165,8 @@ def test_files_that_are_no_worst_case(change: dict[str, Any], why: str, tmp_path
 
 
 def test_what_cannot_be_exported_is_refused() -> None:
-    with pytest.raises(SpecError, match="one step of a Lyapunov function"):
-        worst_case(proxskip, {"gamma": 1.0, "p": 0.3}, **ONE, N=2)
+    with pytest.raises(SpecError, match="got a Step"):
+        worst_case(proxskip_step, {"gamma": 1.0, "p": 0.3}, **ONE, N=2)
     with pytest.raises(SpecError, match="without a regulariser"):
         worst_case(prox_gradient_gap, {"gamma": 1.0, "zeta": 1.0}, L=1.0, N=1, regularizer=True)
     with pytest.raises(WorstCaseError, match="unbounded"):

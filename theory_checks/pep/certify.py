@@ -23,13 +23,12 @@ from typing import Any
 
 import numpy as np
 
-from fedmm.errors import SpecError
 from theory_checks.check_certificate import semidefinite
 from theory_checks.pep import conic
 from theory_checks.pep.assemble import Rows, assemble
 from theory_checks.pep.certificate import Certificate, Proof, combined
+from theory_checks.pep.checks import check_scalar
 from theory_checks.pep.problem import SymPEP
-from theory_checks.pep.programs import Step
 from theory_checks.pep.rational import relevant, repaired, rounded
 from theory_checks.pep.solve import WorstCaseError, floats
 from theory_checks.pep.words import sentence, symbols, worded
@@ -68,10 +67,7 @@ def certify(program: Callable[..., Any], parameters: Mapping[str, Any], *, claim
     """
     pep = SymPEP(**world, exact=True)
     measured = program(pep, **parameters)
-    if isinstance(measured, Step):
-        raise SpecError(
-            "Expected a program that returns what is measured, got one step of a Lyapunov function; use certify_rate."
-        )
+    check_scalar(measured)
     return _certified(pep, measured, program, parameters, world, claim)
 
 

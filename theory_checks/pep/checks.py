@@ -9,8 +9,9 @@ from numbers import Integral, Real
 from typing import Any
 
 from fedmm.errors import SpecError
+from theory_checks.pep.algebra import Scalar
 
-__all__ = ["as_classes", "as_number", "check_between", "check_count"]
+__all__ = ["as_classes", "as_number", "check_between", "check_count", "check_scalar"]
 
 
 def as_number(value: Any, exact: bool) -> Any:
@@ -74,3 +75,12 @@ def check_between(name: str, value: Any, low: Any, high: Any, *, open_left: bool
         interval = f"{'(' if open_left else '['}{low}, {'inf)' if high is None else f'{high}]'}"
         raise SpecError(f"Expected {name} in {interval}, got {value}.")
     return value
+
+
+def check_scalar(measured: Any) -> None:
+    """Refuse a program that returns something other than what is measured, as a SpecError."""
+    if not isinstance(measured, Scalar):
+        raise SpecError(
+            f"Expected a program that returns what is measured, a Scalar, got a {type(measured).__name__}; one step of a "
+            "Lyapunov function is for lyapunov(...) and certify_rate(...)."
+        )

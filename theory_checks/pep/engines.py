@@ -22,7 +22,7 @@ from typing import Any
 from fedmm.algorithms import FedAvg
 from theory_checks.pep.certify import certify
 from theory_checks.pep.programs.local_gd import local_gd
-from theory_checks.worst_case import worst_case
+from theory_checks.worst_federation import worst_case
 
 __all__ = ["certified_local_gd", "drift", "meant", "replayed_local_gd", "root_up"]
 

@@ -25,9 +25,9 @@ from fedmm.solve import solve
 from problems import Quadratic
 from problems.quadratic import Quad
 from theory_checks.interpolated import Interpolated, Triplets
+from theory_checks.pep.checks import check_scalar
 from theory_checks.pep.export import KEPT, realize
 from theory_checks.pep.problem import SymPEP
-from theory_checks.pep.programs import Step
 from theory_checks.pep.solve import LADDER, maximize
 
 __all__ = ["WorstCase", "biased", "load_worst_case", "worst_case"]
@@ -110,8 +110,7 @@ def worst_case(
     """
     pep = SymPEP(**world)
     measured = program(pep, **parameters)
-    if isinstance(measured, Step):
-        raise SpecError("Expected a program that returns what is measured, got one step of a Lyapunov function.")
+    check_scalar(measured)
     result = maximize(pep, measured, ladder=TIGHT)
     found = realize(pep, result, kept)
     names = [pep.names[number] for number in pep.means]
