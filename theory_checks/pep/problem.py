@@ -225,6 +225,8 @@ class SymPEP:
         """A biased compressor's outputs c: |u_i - c_i|^2 <= (1 - delta) |u_i|^2 on every client."""
         delta = check_between("delta", self.number(delta), 0, 1, open_left=True)
         self._determined(u, "contract")
+        if delta == 1:
+            return u  # what is known to be 0 leaves the solver no interior
         c = self.clients(name)
         for k in range(self.r):
             left = self.inner_in_class(u - c, u - c, k) - self.inner_in_class(u, u, k) * (self.one - delta)

@@ -26,8 +26,11 @@ __all__ = ["picture", "report"]
 SHOWN = 16
 """Settings that a picture shows as bars: those nearest to the bound."""
 
-SMALL = 0.01
+SMALL = 0.05
 """Parts below this one call for a logarithmic axis."""
+
+COLOURS = {"simulation": "C0", "batch": "C9", "replay": "C7", "pep": "C1", "lyapunov": "C3", "certificate": "C2"}
+"""Of every engine: blue for instances, warm for the class."""
 
 STYLE = """
 body { font: 16px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; color: #222; }
@@ -100,7 +103,8 @@ def _histogram(verdict: Verdict, ax: Axes) -> None:
         low, high = min(min(row.values()) for row in parts if row), max(max(row.values()) for row in parts if row)
         decades = 0 < low < SMALL * high
         bins = np.geomspace(low, high, 21) if decades else 20
-        ax.hist([[row[engine] for row in parts if engine in row] for engine in engines], bins=bins, label=engines, stacked=True)  # type: ignore[arg-type]
+        values = [[row[engine] for row in parts if engine in row] for engine in engines]
+        ax.hist(values, bins=bins, label=engines, stacked=True, color=[COLOURS[engine] for engine in engines])  # type: ignore[arg-type]
         ax.set_xscale("log" if decades else "linear")
         ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=3, fontsize="small", frameon=False)
     ax.set_xlabel("measured / promised")
