@@ -41,7 +41,7 @@ from theory_checks.conditions import CHANNEL, RELAXED, SAMPLING
 from theory_checks.points import rounded
 from theory_checks.statements.bounds import Setting
 
-__all__ = ["CLAIMS"]
+__all__ = ["CLAIMS", "recursion"]
 
 
 @lru_cache(maxsize=512)
@@ -157,6 +157,15 @@ PLATEAU = Claim(
 # --- with: forgotten geometrically ------------------------------------------------------------------------------------
 
 
+def recursion(kappa: float, gamma: float, a: float, omega: float, n: int) -> np.ndarray:
+    """The matrix of (X, G, C), shape (3, 3); for a = 1/(1 + omega), or 0 with memories that stay at zero."""
+    Y = np.array([kappa**2 / n, 1.0, 2.0 * kappa])
+    X = np.array([(1.0 - gamma * kappa) ** 2, 0.0, 0.0]) + gamma**2 * omega * Y
+    G = np.array([a * kappa**2 / n, 1.0 - a, 0.0])
+    C = (1.0 - gamma * kappa) * np.array([-a * kappa / n, 0.0, 1.0 - a]) + gamma * a * omega / n * Y
+    return np.stack([X, G, C])
+
+
 def forgotten_measured(
     seed: int, clients: int, d: int, ratio: float, k: int, p: float, gamma: float, T: int, away: float
 ) -> float:
@@ -181,15 +190,14 @@ def forgotten(
     """kappa^2 X_T by the recursion; `crossed` = False drops C, `remembered` = False keeps the memories at zero."""
     at = equal_curvature(seed, clients, d, ratio, k, p, False, True)
     kappa, _, fields, _ = constants(at)
-    n, omega = clients, at.omega_p
-    a = 1.0 / (1.0 + omega) if remembered else 0.0
-    X, G, C = d * away**2, float(np.sum(fields**2)) / n**2, 0.0
+    a = 1.0 / (1.0 + at.omega_p) if remembered else 0.0
+    M = recursion(kappa, gamma, a, at.omega_p, clients)
+    if not crossed:
+        M[2] = 0.0
+    moments = np.array([d * away**2, float(np.sum(fields**2)) / clients**2, 0.0])
     for _ in range(T):
-        Y = kappa**2 * X / n + 2.0 * kappa * C + G
-        C = (1.0 - gamma * kappa) * ((1.0 - a) * C - a * kappa * X / n) + gamma * a * omega * Y / n
-        X, G = (1.0 - gamma * kappa) ** 2 * X + gamma**2 * omega * Y, (1.0 - a) * G + a * kappa**2 * X / n
-        C = C if crossed else 0.0
-    return rounded(kappa**2 * X)
+        moments = M @ moments
+    return rounded(kappa**2 * float(moments[0]))
 
 
 def without_cross_term(**setting: Any) -> float:
