@@ -5,9 +5,10 @@ the inequalities. Dual: multipliers :math:`y\ge0` with :math:`\sum_jy_ja_F^j=c_F
 :math:`\sum_jy_jA^j-C\succeq0`, minimising :math:`c_0-\sum_jy_jc^j`.
 
 The ladder: the dual form at 1e-8, the primal form at 1e-8, then both at 1e-7. A status other than "Solved" goes to the next
-rung, and after the last one it is an error. M, D and F are in the unit of the largest assumption, and a small value is solved for
-a second time in its own unit: the solver's tolerance is absolute. An ill-scaled problem is solved in units of its own
-(`theory_checks.pep.scaling`). A proof and an example that do not fit each other are no answer.
+rung, and after the last one it is an error. M, D and F are in the unit of
+the largest assumption, and a small value is solved for a second time in its own unit: the solver's tolerance is absolute.
+Where the inequalities' sizes are far apart, what is not proved to 1e-5 is solved again in units of its own
+(`theory_checks.pep.scaling`); and multipliers that do not fit their example are no answer.
 """
 
 from __future__ import annotations
@@ -21,24 +22,27 @@ from fedmm.errors import FedmmError, SpecError
 from theory_checks.pep import conic
 from theory_checks.pep.algebra import Scalar
 from theory_checks.pep.assemble import Rows, assemble, stacked
-from theory_checks.pep.scaling import Units, spread, units
+from theory_checks.pep.scaling import spread, units
 
 if TYPE_CHECKING:
     from theory_checks.pep.problem import SymPEP
 
 __all__ = ["Result", "WorstCaseError", "maximize"]
 
-LADDER = (("dual", 1e-8), ("primal", 1e-8), ("dual", 1e-7), ("primal", 1e-7))
-"""(form, tolerance) of every rung."""
+Rungs = Sequence[tuple[str, float]]
+"""(form, tolerance), to be tried in turn."""
+
+LADDER: Rungs = (("dual", 1e-8), ("primal", 1e-8), ("dual", 1e-7), ("primal", 1e-7))
+"""The usual rungs."""
 
 SMALL = (1e-10, 1e-2)
 """Values of this size are solved for again, with the objective scaled to 1."""
 
 ILL_SCALED = 1e4
-"""Where the inequalities' sizes are further apart than this, the problem is solved in units of its own."""
+"""Where the inequalities' sizes are further apart than this, units of their own may be needed."""
 
-GAP = 1e-3
-"""What multipliers and matrices may disagree by, as a share of the value; beyond it there is no value."""
+GAP, SMALL_GAP = 1e-3, 1e-5
+"""What multipliers and example may disagree by, as a share of the value; the second, for an ill-scaled problem in plain units."""
 
 
 class WorstCaseError(FedmmError, ArithmeticError):
@@ -86,51 +90,52 @@ class Result(NamedTuple):
     rung: str
 
 
-def maximize(pep: SymPEP, objective: Scalar, *, solver: str = "clarabel", ladder: Sequence[tuple[str, float]] = LADDER) -> Result:
+def maximize(pep: SymPEP, objective: Scalar, *, solver: str = "clarabel", ladder: Rungs = LADDER) -> Result:
     """See `SymPEP.maximize`; `ladder` says which (form, tolerance) Clarabel tries in turn."""
     if not isinstance(objective, Scalar):
         raise SpecError(f"Expected a scalar such as norm2(x) to maximise, got {type(objective).__name__}; take an inner product.")
     A, C = floats(assemble(pep)), floats(stacked(pep, [objective]))
     rungs = ladder if solver == "clarabel" else ((solver, 1e-8),)
-    own = units(A) if spread(A) > ILL_SCALED else None
+    unit = np.abs(A.const).max(initial=0.0) or 1.0  # M, D and F are solved for in the unit of the assumptions
+    B = A._replace(const=A.const / unit)
+    ill = spread(B) > ILL_SCALED
+    said, trusted = _climb(B, C, rungs, (SMALL_GAP, 0.0) if ill else (GAP, 1e-7)), True
+    if ill and isinstance(said, list):
+        own = units(B)
+        goal, size = own.goal(C)
+        again = _climb(own.of(B), goal, rungs, (GAP, 1e-7))
+        trusted = isinstance(again, list) and spread(own.of(B)) < ILL_SCALED
+        said = again if isinstance(again, list) else (own.back(again[0], size), f"{again[1]}, rescaled")
+    if isinstance(said, list):
+        raise _refusal(said, A, trusted)
+    (y, *blocks), rung = said
+    M, D, F = (block * unit for block in blocks)
+    value = np.sum(C.M[0] * M) + np.sum(C.D[0] * D) + C.F[0] @ F + C.const[0]
+    dual = C.const[0] - y @ A.const
+    return Result(float(value), float(dual), M, D, F, y, A.labels, rung)
+
+
+def _climb(A: Rows, C: Rows, rungs: Rungs, room: tuple[float, float]) -> tuple[conic.Answer, str] | list[str]:
+    """The first answer whose multipliers fit its example, to a share and an amount, with its rung; or what every rung said."""
     said: list[str] = []
     for form, tolerance in rungs:
-        answer = _in_unit(A, C, form, tolerance) if own is None else _in_own(own, A, C, form, tolerance)
+        answer = conic.solve(A, C, form, tolerance)
         if isinstance(answer, str):
             said.append(answer)
             if answer in ("unbounded", "infeasible") and said.count(answer) == 2:
                 break  # two formulations agree
             continue
-        y, M, D, F = answer
-        value = float(np.sum(C.M[0] * M) + np.sum(C.D[0] * D) + C.F[0] @ F + C.const[0])
-        dual = float(C.const[0] - y @ A.const)
-        if _gap(A, C, y, M, D, F) > GAP * max(abs(value), abs(dual)) + 1e-6:
-            said.append(f"a proof that does not fit its example, {dual:.4g} and {value:.4g}")
-            continue
-        return Result(value, dual, M, D, F, y, A.labels, f"{form} at {tolerance:g}" + (", rescaled" if own else ""))
-    raise _refusal(said, A, trusted=own is None or spread(own.of(A)) < ILL_SCALED)
+        answer = _finer(A, C, answer, form, tolerance)
+        size = abs(float(answer[0] @ A.const))
+        if _gap(A, C, answer) <= room[0] * size + room[1]:
+            return answer, f"{form} at {tolerance:g}"
+        said.append(f"multipliers that do not fit their example, {size:.3g}")
+    return said
 
 
-def _in_unit(A: Rows, C: Rows, form: str, tolerance: float) -> conic.Answer | str:
-    """The optimum with M, D and F in the unit of the assumptions, and a small value in its own."""
-    unit = np.abs(A.const).max(initial=0.0) or 1.0
-    B = A._replace(const=A.const / unit)
-    answer = conic.solve(B, C, form, tolerance)
-    if isinstance(answer, str):
-        return answer
-    y, M, D, F = _finer(B, C, answer, form, tolerance)
-    return y, M * unit, D * unit, F * unit
-
-
-def _in_own(own: Units, A: Rows, C: Rows, form: str, tolerance: float) -> conic.Answer | str:
-    """The optimum of an ill-scaled problem, solved in units of its own."""
-    goal, size = own.goal(C)
-    answer = conic.solve(own.of(A), goal, form, tolerance)
-    return answer if isinstance(answer, str) else own.back(answer, size)
-
-
-def _gap(A: Rows, C: Rows, y: np.ndarray, M: np.ndarray, D: np.ndarray, F: np.ndarray) -> float:
-    """The largest part of dual value minus primal value: each is zero at an optimum, and together they could cancel."""
+def _gap(A: Rows, C: Rows, answer: conic.Answer) -> float:
+    """The largest part of dual minus primal value: each is zero at an optimum, and together they could cancel."""
+    y, M, D, F = answer
     left = np.tensordot(A.M, M, 2) + np.tensordot(A.D, D, 3) + A.F @ F + A.const
     in_M = np.sum((np.tensordot(y, A.M, 1) - C.M[0]) * M)
     in_D = np.sum((np.tensordot(y, A.D, 1) - C.D[0]) * D)
@@ -161,7 +166,7 @@ def floats(rows: Rows) -> Rows:
 
 
 def _refusal(said: list[str], A: Rows, trusted: bool) -> WorstCaseError:
-    """What to raise; a solver's "unbounded" or "infeasible" is not trusted on an ill-scaled problem."""
+    """What to raise; "unbounded" or "infeasible" is not trusted on an ill-scaled problem."""
     if trusted and set(said) == {"unbounded"}:
         words = (
             "The worst case is unbounded: the method may diverge with these parameters, or an assumption is missing "
