@@ -18,7 +18,9 @@ its assumptions (up to directions in which nothing changes at all) has no such p
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from fractions import Fraction
+from math import floor, log10
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,9 @@ __all__ = ["certify", "directions", "joined", "proof_of"]
 
 MARGINS = (1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5)
 """Tried in turn."""
+
+SMALL = Fraction(1, 100)
+"""Smaller bounds are proved again in a unit of their size, so that what a proof gives away is a share of them."""
 
 
 def certify(program: Callable[..., Any], parameters: Mapping[str, Any], *, claim: str = "", **world: Any) -> Certificate:
@@ -73,41 +78,57 @@ def certify(program: Callable[..., Any], parameters: Mapping[str, Any], *, claim
 
 def _certified(pep: SymPEP, measured: Any, program: Any, parameters: Any, world: Any, claim: str) -> Certificate:
     A, C = worded(pep, assemble(pep)), combined(pep, measured, ())
-    away = directions(joined(A, C))
-    said = "the exact elimination failed"
-    for margin in MARGINS:
-        for form, tolerance in (("dual", 1e-11), ("dual", 1e-9), ("primal", 1e-9)):
-            answer = conic.solve(floats(A), _pushed(floats(C), away, margin), form, tolerance)
-            if isinstance(answer, str):
-                said = answer
-                continue
-            proof = _proof(A, C, answer[0])
-            if proof is not None:
-                words = claim or sentence(program, parameters, world, proof.bound, "the worst case")
-                return Certificate(
-                    claim=words,
-                    bound=proof.bound,
-                    program=f"{program.__module__}:{program.__qualname__}",
-                    world=dict(world),
-                    parameters=dict(parameters),
-                    symbols=symbols(pep),
-                    expressions=C,
-                    weights=(),
-                    proofs=(proof,),
-                    margin=margin,
-                )
-    raise WorstCaseError(
-        f"No proof in exact arithmetic was found ({said}): the worst case may be unbounded, or so may be the size of the "
-        "federations that attain it; bound every starting vector by an assumption, or rescale so that L, R and zeta are near 1.",
-        "unbounded" if said in ("unbounded", "DualInfeasible", "PrimalInfeasible") else "inaccurate",
+    proof, margin = _proof(A, C)
+    if 0 < abs(proof.bound) < SMALL:
+        with suppress(WorstCaseError):
+            proof, margin = min((proof, margin), _proof(A, C, Fraction(10) ** floor(log10(abs(proof.bound)))), key=_bound)
+    return Certificate(
+        claim=claim or sentence(program, parameters, world, proof.bound, "the worst case"),
+        bound=proof.bound,
+        program=f"{program.__module__}:{program.__qualname__}",
+        world=dict(world),
+        parameters=dict(parameters),
+        symbols=symbols(pep),
+        expressions=C,
+        weights=(),
+        proofs=(proof,),
+        margin=margin,
     )
 
 
-def _proof(A: Rows, C: Rows, y: np.ndarray) -> Proof | None:
-    """The exact proof near these multipliers, or None."""
-    order = [int(j) for j in np.argsort(-y, kind="stable")]
-    fixed = repaired(A.F.T, C.F[0], rounded(y), order)
-    return None if fixed is None else proof_of({"measured": Fraction(1)}, C, A, fixed)
+def _bound(found: tuple[Proof, float]) -> Fraction:
+    return found[0].bound
+
+
+def _proof(A: Rows, C: Rows, unit: Fraction = Fraction(1)) -> tuple[Proof, float]:
+    """A proof and its margin, both of the objective; the solver works on the objective in this unit.
+
+    Raises
+    ------
+    WorstCaseError
+        If there is none.
+    """
+    away = directions(joined(A, C))
+    M, D, F, const = (part / unit for part in C[:4])
+    rows, goal = floats(A), floats(Rows(M, D, F, const, C.labels))
+    said = "the exact elimination failed"
+    for margin in MARGINS:
+        for form, tolerance in (("dual", 1e-11), ("primal", 1e-9)):
+            answer = conic.solve(rows, _pushed(goal, away, margin), form, tolerance, conic.CANDIDATES)
+            if isinstance(answer, str):
+                said = answer
+                continue
+            y = answer[0]
+            exact = [unit * v for v in rounded(y)]
+            fixed = repaired(A.F.T, C.F[0], exact, [int(j) for j in np.argsort(-y, kind="stable")])
+            proof = None if fixed is None else proof_of({"measured": Fraction(1)}, C, A, fixed)
+            if proof is not None:
+                return proof, margin * float(unit)
+    raise WorstCaseError(
+        f"No proof in exact arithmetic was found ({said}): the worst case may be unbounded, or so may be the size of the "
+        "federations that attain it; bound every starting vector by an assumption, or rescale so that L, R and zeta are near 1.",
+        "unbounded" if said in ("unbounded", "infeasible") else "inaccurate",
+    )
 
 
 def proof_of(objective: Mapping[str, Fraction], C: Rows, A: Rows, multipliers: Sequence[Fraction]) -> Proof | None:

@@ -8,13 +8,17 @@ import numpy as np
 
 from theory_checks.pep.assemble import Rows
 
-__all__ = ["Answer", "candidate", "feasible", "solve", "svec", "unsvec"]
+__all__ = ["CANDIDATES", "Answer", "candidate", "feasible", "solve", "svec", "unsvec"]
 
 Answer = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """(multipliers, M, D, F)."""
 
 
-def solve(A: Rows, C: Rows, form: str, tolerance: float) -> Answer | str:
+CANDIDATES = ("Solved", "AlmostSolved", "InsufficientProgress")
+"""What is good enough for those who check an answer exactly."""
+
+
+def solve(A: Rows, C: Rows, form: str, tolerance: float, accepted: tuple[str, ...] = ("Solved",)) -> Answer | str:
     """The optimum of ``maximise C subject to A <= 0``, or in a word why there is none.
 
     Parameters
@@ -25,11 +29,13 @@ def solve(A: Rows, C: Rows, form: str, tolerance: float) -> Answer | str:
         "dual" or "primal" for Clarabel; anything else is the name of a CVXPY solver.
     tolerance : float
         On feasibility and gap.
+    accepted : tuple of str
+        Clarabel's words for an answer that is taken.
     """
     if form == "dual":
-        return _dual(A, C, tolerance)
+        return _dual(A, C, tolerance, accepted)
     if form == "primal":
-        return _primal(A, C, tolerance)
+        return _primal(A, C, tolerance, accepted)
     from theory_checks.pep.through_cvxpy import solve_cvxpy
 
     return solve_cvxpy(A, C, form)
@@ -54,7 +60,7 @@ def candidate(
 ) -> np.ndarray | None:
     """x minimising q'x with h - G x in the cones of `feasible`, however inaccurate: for those who check it exactly."""
     status, x, _ = _clarabel(q, G, h, zero, positive, sides, tolerance)
-    return x if status in ("Solved", "AlmostSolved", "InsufficientProgress") and np.isfinite(x).all() else None
+    return x if status in CANDIDATES and np.isfinite(x).all() else None
 
 
 def svec(X: np.ndarray) -> np.ndarray:
@@ -76,20 +82,20 @@ def _triangle(n: int) -> tuple[np.ndarray, np.ndarray]:
     return i, j
 
 
-def _dual(A: Rows, C: Rows, tolerance: float) -> Answer | str:
+def _dual(A: Rows, C: Rows, tolerance: float, accepted: tuple[str, ...]) -> Answer | str:
     J, n, r, m, k = _sizes(A)
     blocks = [svec(A.M).T, *(svec(A.D[:, c]).T for c in range(r))]
     targets = [svec(C.M[0]), *(svec(C.D[0, c]) for c in range(r))]
     G = np.concatenate([A.F.T, -np.eye(J), *(-b for b in blocks)])
     h = np.concatenate([C.F[0], np.zeros(J), *(-t for t in targets)])
     status, y, z = _clarabel(-A.const, G, h, k, J, [n] + [m] * r, tolerance)
-    if status != "Solved":
+    if status not in accepted:
         return {"PrimalInfeasible": "unbounded", "DualInfeasible": "infeasible"}.get(status, status)
     M, D = _unpacked(z[k + J :], n, r, m)
     return np.maximum(y, 0.0), M, D, -z[:k]
 
 
-def _primal(A: Rows, C: Rows, tolerance: float) -> Answer | str:
+def _primal(A: Rows, C: Rows, tolerance: float, accepted: tuple[str, ...]) -> Answer | str:
     J, n, r, m, k = _sizes(A)
     rows = np.concatenate([svec(A.M), *(svec(A.D[:, c]) for c in range(r)), A.F], axis=1)
     cost = np.concatenate([svec(C.M[0]), *(svec(C.D[0, c]) for c in range(r)), C.F[0]])
@@ -97,7 +103,7 @@ def _primal(A: Rows, C: Rows, tolerance: float) -> Answer | str:
     G = np.concatenate([rows, -np.eye(size, rows.shape[1])])
     h = np.concatenate([-A.const, np.zeros(size)])
     status, x, z = _clarabel(-cost, G, h, 0, J, [n] + [m] * r, tolerance)
-    if status != "Solved":
+    if status not in accepted:
         return {"PrimalInfeasible": "infeasible", "DualInfeasible": "unbounded"}.get(status, status)
     M, D = _unpacked(x[:size], n, r, m)
     return np.maximum(z[:J], 0.0), M, D, x[size:]

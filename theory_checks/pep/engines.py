@@ -1,19 +1,21 @@
-r"""Engines of claims about Local GD: proved in fractions, and replayed by the library on the worst federation.
+r"""Engines of claims: proved in fractions, and replayed by the library on the worst federation.
 
-All measure :math:`\|x^+-x^*\|` after one round, from anywhere or from x* itself (R = 0); functions of plain numbers, cached. They
-work in units: L = 1, and R = 1 or the size of the drift, so that accuracy is relative. A float setting stands for the short
-fraction it was typed as: 0.1 is 1/10.
+Functions of plain numbers, cached. A float setting stands for the short fraction it was typed as: 0.1 is 1/10. Those of Local GD
+measure :math:`\|x^+-x^*\|` after one round, from anywhere or from x* itself (R = 0), in units (L = 1, and R = 1 or the size of
+the drift), so that accuracy is relative.
 
 | engine | what |
 |---|---|
+| `proved` | any program, as `theory_checks.pep.measure.worst` measures it: a bound proved in exact fractions, rounded up |
 | `certified_local_gd` | an upper bound proved in exact fractions, rounded up |
 | `replayed_local_gd` | what the library's FedAvg does on the exported worst case |
 
-Both agree with the exact worst case to about 1e-7.
+All agree with the exact worst case to about 1e-7.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
 from math import inf, nextafter, sqrt
@@ -24,7 +26,7 @@ from theory_checks.pep.certify import certify
 from theory_checks.pep.programs.local_gd import local_gd
 from theory_checks.worst_federation import worst_case
 
-__all__ = ["certified_local_gd", "drift", "meant", "replayed_local_gd", "root_up"]
+__all__ = ["certified_local_gd", "drift", "meant", "proved", "replayed_local_gd", "root_up", "up"]
 
 
 def meant(x: float) -> Fraction:
@@ -33,12 +35,39 @@ def meant(x: float) -> Fraction:
     return short if abs(short - Fraction(x)) <= abs(Fraction(x)) / 10**14 else Fraction(x)
 
 
+def up(x: Fraction) -> float:
+    """The least float that is not below x."""
+    near = float(x)
+    return near if Fraction(near) >= x else nextafter(near, inf)
+
+
 def root_up(x: Fraction) -> float:
     """The square root of x >= 0, rounded up."""
     root = sqrt(x)
     while Fraction(root) ** 2 < x:
         root = nextafter(root, inf)
     return root
+
+
+@lru_cache(maxsize=1 << 14)
+def proved(
+    program: Callable[..., Any],
+    *,
+    mu: float,
+    N: int,
+    shared_optimum: bool = False,
+    regularizer: bool = False,
+    **parameters: Any,
+) -> float:
+    """An upper bound of what a program measures over L = 1, proved in exact fractions and rounded up.
+
+    Raises
+    ------
+    WorstCaseError
+        If no proof was found.
+    """
+    exact = {name: meant(value) if isinstance(value, float) else value for name, value in parameters.items()}
+    return up(certify(program, exact, L=1, mu=meant(mu), N=N, shared_optimum=shared_optimum, regularizer=regularizer).bound)
 
 
 def drift(world: Any, *, K: int, gamma: Any, unit: Any) -> Any:
