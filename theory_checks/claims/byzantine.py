@@ -32,6 +32,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from theory_checks.claim import Claim, Condition, Measure, Mutant, Status
+from theory_checks.pep.engines import proved
 from theory_checks.pep.measure import observed, worst
 from theory_checks.pep.programs.byzantine import byzantine_gd, byzantine_gradients
 
@@ -57,6 +58,11 @@ def bias_by(engine: Measure, *, L: float, mu: float, gamma: float, kappa: float,
 def bias_worst(**setting: Any) -> float:
     """The exact worst case."""
     return bias_by(worst, **setting)
+
+
+def bias_proved(**setting: Any) -> float:
+    """A bound of the worst case, proved in fractions."""
+    return bias_by(proved, **setting)
 
 
 def bias_batch(**setting: Any) -> float:
@@ -88,6 +94,11 @@ def gradients_by(engine: Measure, *, L: float, kappa: float, t: int, Delta: floa
 def gradients_worst(**setting: Any) -> float:
     """The exact worst case."""
     return gradients_by(worst, **setting)
+
+
+def gradients_proved(**setting: Any) -> float:
+    """A bound of the worst case, proved in fractions."""
+    return gradients_by(proved, **setting)
 
 
 def gradients_batch(**setting: Any) -> float:
@@ -122,7 +133,7 @@ def several(*, N: int, **_: Any) -> bool:
 
 KAPPAS = st.sampled_from([0.05, 0.25, 1.0])
 CLIENTS = st.sampled_from([2, 4, 10])
-EVERY = ("batch", "pep")
+EVERY = ("batch", "pep", "certificate")
 TAGS = ("byzantine", "heterogeneity")
 FAR = {"L": 1.0, "kappa": 0.25, "Delta": 1.0, "G": 1.0, "N": 2}
 AVERAGE: dict[str, Any] = {
@@ -133,7 +144,7 @@ AVERAGE: dict[str, Any] = {
     "G": st.sampled_from([0.3, 1.0]),
     "N": CLIENTS,
 }
-GRADIENTS = {"batch": gradients_batch, "pep": gradients_worst}
+GRADIENTS = {"batch": gradients_batch, "pep": gradients_worst, "certificate": gradients_proved}
 
 CLAIMS = (
     Claim(
@@ -152,7 +163,7 @@ CLAIMS = (
             N=CLIENTS,
         ),
         promised=bias,
-        engines={"batch": bias_batch, "pep": bias_worst},
+        engines={"batch": bias_batch, "pep": bias_worst, "certificate": bias_proved},
         mutants=(Mutant("kappa -> 0.9 kappa", bias_false, EVERY),),
         conditions=(Condition("0 < mu < L", in_class), Condition("N >= 2", several)),
         tags=TAGS,

@@ -31,6 +31,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from theory_checks.claim import Claim, Condition, Measure, Mutant, Status
+from theory_checks.pep.engines import proved
 from theory_checks.pep.measure import observed, worst
 from theory_checks.pep.programs.fedlin import fedlin
 
@@ -57,6 +58,11 @@ def published_worst(*, L: float, mu: float, tau: int, N: int) -> float:
     return factor_by(worst, L=L, mu=mu, eta=1 / (6 * L * tau), tau=tau, N=N)
 
 
+def published_proved(*, L: float, mu: float, tau: int, N: int) -> float:
+    """A bound of the worst case, proved in fractions at eta = 1/(6 L tau)."""
+    return factor_by(proved, L=L, mu=mu, eta=1 / (6 * L * tau), tau=tau, N=N)
+
+
 def published_batch(*, L: float, mu: float, tau: int, N: int) -> float:
     """The worst of a batch at eta = 1/(6 L tau)."""
     return factor_by(observed, L=L, mu=mu, eta=1 / (6 * L * tau), tau=tau, N=N)
@@ -65,6 +71,11 @@ def published_batch(*, L: float, mu: float, tau: int, N: int) -> float:
 def exact_worst(**setting: Any) -> float:
     """The exact worst case."""
     return factor_by(worst, **setting)
+
+
+def exact_proved(**setting: Any) -> float:
+    """A bound of the worst case, proved in fractions."""
+    return factor_by(proved, **setting)
 
 
 def exact_batch(**setting: Any) -> float:
@@ -108,7 +119,7 @@ COMMON: dict[str, Any] = {
     "tau": st.sampled_from([1, 2, 4]),
     "N": st.sampled_from([1, 2, 10]),
 }
-EVERY = ("batch", "pep")
+EVERY = ("batch", "pep", "certificate")
 TAGS = ("fedlin", "local steps", "strongly-convex")
 
 CLAIMS = (
@@ -120,7 +131,7 @@ CLAIMS = (
         kind="upper",
         setting=st.builds(published_parameters, **COMMON),
         promised=published,
-        engines={"batch": published_batch, "pep": published_worst},
+        engines={"batch": published_batch, "pep": published_worst, "certificate": published_proved},
         mutants=(Mutant("6 -> 3", published_false, EVERY),),
         conditions=(Condition("0 < mu < L", in_class),),
         tags=TAGS,
@@ -135,7 +146,7 @@ CLAIMS = (
         kind="tight",
         setting=st.builds(parameters, **COMMON, reach=st.sampled_from([0.1, 1 / 6, 0.5, 1.0, 1.5, 2.0])),
         promised=exact,
-        engines={"batch": exact_batch, "pep": exact_worst},
+        engines={"batch": exact_batch, "pep": exact_worst, "certificate": exact_proved},
         mutants=(Mutant("tau steps of eta -> one step of tau eta", exact_false, EVERY),),
         conditions=(Condition("0 < mu < L", in_class), Condition("0 < eta <= 1/L, eta L tau <= 2 and tau <= 6", short)),
         tags=TAGS,

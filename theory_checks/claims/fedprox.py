@@ -30,6 +30,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from theory_checks.claim import Claim, Condition, Measure, Mutant, Status
+from theory_checks.pep.engines import proved
 from theory_checks.pep.measure import observed, worst
 from theory_checks.pep.programs.fedprox import fedprox
 
@@ -83,6 +84,11 @@ def contraction_worst(**setting: Any) -> float:
     return contraction_by(worst, **setting)
 
 
+def contraction_proved(**setting: Any) -> float:
+    """A bound of the worst case, proved in fractions."""
+    return contraction_by(proved, **setting)
+
+
 def contraction_batch(**setting: Any) -> float:
     """The worst of a batch."""
     return contraction_by(observed, **setting)
@@ -93,6 +99,11 @@ def bias_worst(**setting: Any) -> float:
     return bias_by(worst, **setting)
 
 
+def bias_proved(**setting: Any) -> float:
+    """A bound of the worst case, proved in fractions."""
+    return bias_by(proved, **setting)
+
+
 def bias_batch(**setting: Any) -> float:
     """The worst of a batch."""
     return bias_by(observed, **setting)
@@ -101,6 +112,11 @@ def bias_batch(**setting: Any) -> float:
 def both_worst(**setting: Any) -> float:
     """The exact worst case."""
     return both_by(worst, **setting)
+
+
+def both_proved(**setting: Any) -> float:
+    """A bound of the worst case, proved in fractions."""
+    return both_by(proved, **setting)
 
 
 def both_batch(**setting: Any) -> float:
@@ -152,7 +168,7 @@ COMMON: dict[str, Any] = {
     "N": st.sampled_from([2, 3, 10]),
 }
 CORNER = {"L": 1.0, "mu": 0.1, "gamma": 1.0, "N": 2}
-EVERY = ("batch", "pep")
+EVERY = ("batch", "pep", "certificate")
 TAGS = ("fedprox", "local steps", "heterogeneity")
 
 CLAIMS = (
@@ -164,7 +180,7 @@ CLAIMS = (
         kind="tight",
         setting=st.builds(parameters, **COMMON, R=st.sampled_from([0.5, 1.0, 2.0])),
         promised=contraction,
-        engines={"batch": contraction_batch, "pep": contraction_worst},
+        engines={"batch": contraction_batch, "pep": contraction_worst, "certificate": contraction_proved},
         mutants=(Mutant("1 + gamma mu -> 1 + 2 gamma mu", twice_mu, EVERY),),
         conditions=CONDITIONS,
         tags=TAGS,
@@ -178,7 +194,7 @@ CLAIMS = (
         kind="tight",
         setting=st.builds(parameters, **COMMON, zeta=st.sampled_from([0.1, 1.0, 3.0])),
         promised=bias,
-        engines={"batch": bias_batch, "pep": bias_worst},
+        engines={"batch": bias_batch, "pep": bias_worst, "certificate": bias_proved},
         mutants=(Mutant("zeta/2 -> 0.49 zeta", less_bias, EVERY),),
         conditions=CONDITIONS,
         tags=TAGS,
@@ -192,7 +208,7 @@ CLAIMS = (
         kind="upper",
         setting=st.builds(parameters, **COMMON, R=st.sampled_from([0.5, 1.0, 2.0]), zeta=st.sampled_from([0.1, 1.0, 3.0])),
         promised=both,
-        engines={"batch": both_batch, "pep": both_worst},
+        engines={"batch": both_batch, "pep": both_worst, "certificate": both_proved},
         mutants=(Mutant("zeta -> zeta/2", half_a_bias, EVERY),),
         conditions=CONDITIONS,
         tags=TAGS,

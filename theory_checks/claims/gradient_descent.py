@@ -33,6 +33,7 @@ from fedmm.problem import Problem
 from problems.huber import Huber
 from problems.quadratic import Quadratic
 from theory_checks.claim import Claim, Condition, Measure, Mutant, Status
+from theory_checks.pep.engines import proved
 from theory_checks.pep.measure import observed, worst
 from theory_checks.pep.programs.gradient_descent import gd_distance, gd_factor, gd_gap
 from theory_checks.quadratic_clients import alike, scattered
@@ -86,6 +87,11 @@ def convex_gap_worst(*, seed: int, **setting: Any) -> float:
     return convex_gap_by(worst, **setting)
 
 
+def convex_gap_proved(*, seed: int, **setting: Any) -> float:
+    """A bound of the worst case, proved in fractions."""
+    return convex_gap_by(proved, **setting)
+
+
 def convex_gap_batch(*, seed: int, **setting: Any) -> float:
     """The worst of a batch of quadratic federations."""
     return convex_gap_by(observed, **setting)
@@ -137,6 +143,11 @@ def distance_worst(*, seed: int, **setting: Any) -> float:
     return distance_by(worst, **setting)
 
 
+def distance_proved(*, seed: int, **setting: Any) -> float:
+    """A bound of the worst case, proved in fractions."""
+    return distance_by(proved, **setting)
+
+
 def distance_batch(*, seed: int, **setting: Any) -> float:
     """The worst of a batch of quadratic federations."""
     return distance_by(observed, **setting)
@@ -175,6 +186,11 @@ def gap_by(engine: Measure, *, L: float, mu: float, Delta: float, gamma: float, 
 def gap_worst(*, seed: int, **setting: Any) -> float:
     """The exact worst case."""
     return gap_by(worst, **setting)
+
+
+def gap_proved(*, seed: int, **setting: Any) -> float:
+    """A bound of the worst case, proved in fractions."""
+    return gap_by(proved, **setting)
 
 
 def gap_batch(*, seed: int, **setting: Any) -> float:
@@ -236,7 +252,7 @@ def ordered(*, L: float, mu: float, **_: Any) -> bool:
 
 SHORT = Condition("0 < gamma <= 1/L", at_most_one)
 LONG = (Condition("0 < mu < L", ordered), Condition("0 < gamma < 2/L", below_two))
-EVERY = ("simulation", "batch", "pep")
+EVERY = ("simulation", "batch", "pep", "certificate")
 
 # ---- the claims
 
@@ -249,10 +265,15 @@ CLAIMS = (
         kind="tight",
         setting=joined(short(), R=SIZES),
         promised=convex_gap,
-        engines={"simulation": convex_gap_seen, "batch": convex_gap_batch, "pep": convex_gap_worst},
+        engines={
+            "simulation": convex_gap_seen,
+            "batch": convex_gap_batch,
+            "pep": convex_gap_worst,
+            "certificate": convex_gap_proved,
+        },
         mutants=(
-            Mutant("4 t gamma L + 2 -> 4 t gamma L + 2.1", convex_gap_false, ("simulation", "pep")),
-            Mutant("4 t gamma L + 2 -> 4.1 t gamma L + 2", convex_gap_false_rate, ("simulation", "pep")),
+            Mutant("4 t gamma L + 2 -> 4 t gamma L + 2.1", convex_gap_false, ("simulation", "pep", "certificate")),
+            Mutant("4 t gamma L + 2 -> 4.1 t gamma L + 2", convex_gap_false_rate, ("simulation", "pep", "certificate")),
         ),
         conditions=(SHORT,),
         method="fedsgd",
@@ -267,7 +288,7 @@ CLAIMS = (
         kind="tight",
         setting=joined(long(), R=SIZES),
         promised=distance,
-        engines={"simulation": distance_seen, "batch": distance_batch, "pep": distance_worst},
+        engines={"simulation": distance_seen, "batch": distance_batch, "pep": distance_worst, "certificate": distance_proved},
         mutants=(
             Mutant("max(1 - gamma mu, |1 - gamma L|) -> 1 - gamma mu", distance_false, EVERY),
             Mutant("2t -> 2t + 2", distance_false_power, EVERY),
@@ -285,7 +306,7 @@ CLAIMS = (
         kind="tight",
         setting=joined(long(), Delta=SIZES),
         promised=gap,
-        engines={"simulation": gap_seen, "batch": gap_batch, "pep": gap_worst},
+        engines={"simulation": gap_seen, "batch": gap_batch, "pep": gap_worst, "certificate": gap_proved},
         mutants=(Mutant("2t -> 2t + 1", gap_false, EVERY),),
         conditions=LONG,
         method="fedsgd",

@@ -29,6 +29,7 @@ import numpy as np
 from theory_checks.claim import Claim, Measure, Mutant, Status
 from theory_checks.claims.gradient_descent import SHORT, SIZES, descended, joined, short
 from theory_checks.curves import random_curves, zigzag
+from theory_checks.pep.engines import proved
 from theory_checks.pep.measure import observed, worst
 from theory_checks.pep.programs.gradient_descent import gd_gradient
 
@@ -68,6 +69,11 @@ def gradient_worst(*, seed: int, **setting: Any) -> float:
     return gradient_by(worst, **setting)
 
 
+def gradient_proved(*, seed: int, **setting: Any) -> float:
+    """A bound of the worst case, proved in fractions."""
+    return gradient_by(proved, **setting)
+
+
 def gradient_batch(*, seed: int, **setting: Any) -> float:
     """The worst of a batch of federations of quadratics, clients not convex, their mean convex."""
     return gradient_by(observed, **setting)
@@ -84,8 +90,8 @@ def gradient_exact_false(*, L: float, Delta: float, gamma: float, t: int, N: int
     return 4 * L * Delta / ((t - 1) * h * (4 - h) + 3)
 
 
-ENGINES = {"simulation": gradient_seen, "batch": gradient_batch, "pep": gradient_worst}
-EVERY = ("simulation", "batch", "pep")
+ENGINES = {"simulation": gradient_seen, "batch": gradient_batch, "pep": gradient_worst, "certificate": gradient_proved}
+EVERY = ("simulation", "batch", "pep", "certificate")
 CORNERS = tuple({"L": 1.0, "gamma": 1.0, "Delta": 1.0, "t": t, "N": 1, "seed": 0} for t in (1, 2, 3, 4))
 
 CLAIMS = (

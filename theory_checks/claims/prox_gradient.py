@@ -27,6 +27,7 @@ from problems.huber import Huber
 from problems.least_squares import LeastSquares
 from problems.penalties import Box
 from theory_checks.claim import Claim, Mutant, Status
+from theory_checks.pep.engines import proved
 from theory_checks.pep.measure import observed, worst
 from theory_checks.pep.programs.prox_gradient import prox_gradient_gap
 
@@ -79,6 +80,11 @@ def gap_worst(*, L: float, R: float, t: int, N: int, seed: int) -> float:
     return L * R**2 * worst(prox_gradient_gap, mu=0.0, N=N, regularizer=True, gamma=1.0, t=t)
 
 
+def gap_proved(*, L: float, R: float, t: int, N: int, seed: int) -> float:
+    """A bound of the worst case, proved in fractions, computed for L = R = 1 and scaled."""
+    return L * R**2 * proved(prox_gradient_gap, mu=0.0, N=N, regularizer=True, gamma=1.0, t=t)
+
+
 def gap_batch(*, L: float, R: float, t: int, N: int, seed: int) -> float:
     """The worst of a batch of quadratic federations with quadratic regularisers, for L = R = 1 and scaled."""
     return L * R**2 * observed(prox_gradient_gap, mu=0.0, N=N, regularizer=True, gamma=1.0, t=t)
@@ -106,8 +112,8 @@ CLAIMS = (
             }
         ),
         promised=gap,
-        engines={"simulation": gap_seen, "batch": gap_batch, "pep": gap_worst},
-        mutants=(Mutant("4t -> 4t + 2, as without a regulariser", gap_false, ("simulation", "pep")),),
+        engines={"simulation": gap_seen, "batch": gap_batch, "pep": gap_worst, "certificate": gap_proved},
+        mutants=(Mutant("4t -> 4t + 2, as without a regulariser", gap_false, ("simulation", "pep", "certificate")),),
         method="mm",
         tags=("gradient", "convex", "regulariser"),
         extremes=({"L": 1.0, "R": 1.0, "t": 1, "N": 1, "seed": 0},),

@@ -35,6 +35,7 @@ from problems.quadratic import Quadratic
 from theory_checks.claim import Claim, Condition, Measure, Mutant, Status
 from theory_checks.claims.gradient_descent import away, descended
 from theory_checks.pep.chain import chain
+from theory_checks.pep.engines import proved
 from theory_checks.pep.measure import observed, worst
 from theory_checks.pep.programs.gradient_descent import gd_distance
 from theory_checks.pep.programs.sgd import sgd
@@ -116,6 +117,11 @@ def finite_sum_by(engine: Measure, *, L: float, mu: float, gamma: float, R: floa
 def finite_sum_worst(*, seed: int, **setting: Any) -> float:
     """The exact worst case."""
     return finite_sum_by(worst, **setting)
+
+
+def finite_sum_proved(*, seed: int, **setting: Any) -> float:
+    """A bound of the worst case, proved in fractions."""
+    return finite_sum_by(proved, **setting)
 
 
 def finite_sum_batch(*, seed: int, **setting: Any) -> float:
@@ -203,8 +209,13 @@ CLAIMS = (
         kind="tight",
         setting=finite_sums(),
         promised=finite_sum,
-        engines={"simulation": finite_sum_seen, "batch": finite_sum_batch, "pep": finite_sum_worst},
-        mutants=(Mutant("v -> v/2", finite_sum_false, ("simulation", "batch", "pep")),),
+        engines={
+            "simulation": finite_sum_seen,
+            "batch": finite_sum_batch,
+            "pep": finite_sum_worst,
+            "certificate": finite_sum_proved,
+        },
+        mutants=(Mutant("v -> v/2", finite_sum_false, ("simulation", "batch", "pep", "certificate")),),
         conditions=(Condition("0 < mu < L and gamma > 0", in_class), Condition("N >= 2", several)),
         method="fedsgd",
         tags=("gradient", "stochastic", "participation"),
