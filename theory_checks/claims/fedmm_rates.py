@@ -154,7 +154,7 @@ def a_little_faster(N: int, omega: float, p: float, mu: float, ratio: float, see
 
 EXACT_RATE = Claim(
     name="fedmm-exact-rate",
-    statement="up to the textbook step, mu <= L/10: FedMM's best rate is that of clients of one curvature, a 4 x 4 spectral radius",
+    statement="to the textbook step, mu <= L/10: FedMM's best rate is that of clients of one curvature, a 4 x 4 spectral radius",
     reference="found here: the search for a Lyapunov function ends where the quadratics are",
     status=Status.NUMERIC,
     kind="tight",
