@@ -220,11 +220,11 @@ CASES: list[Case] = [
         {"gamma": [1.0], "kappa": [0.05, 0.25], "t": [1, 2, 3], "G": [0.5, 1.0]},
         byzantine_gradients_bound,
     ),
-    Case(proxskip.proxskip_psi, STRONG, {"gamma": [0.5, 1.0, 1.8], "p": [0.1, 0.3, 0.6, 1.0]}, proxskip_psi_bound),
-    Case(proxskip.proxskip, {**STRONG, "N": [2, 10]}, {"gamma": [0.5, 1.0], "p": [0.3, 0.5]}, proxskip_bound),
+    Case(proxskip.proxskip_factor, STRONG, {"gamma": [0.5, 1.0, 1.8], "p": [0.1, 0.3, 0.6, 1.0]}, proxskip_psi_bound),
+    Case(proxskip.proxskip_step, {**STRONG, "N": [2, 10]}, {"gamma": [0.5, 1.0], "p": [0.3, 0.5]}, proxskip_bound),
     *(
         Case(
-            diana.diana_psi,
+            diana.diana_factor,
             {**STRONG, "N": [N]},
             {key: [value] for key, value in diana_world(omega, N).items()},
             lambda gamma, alpha, mu, **_: max(1 - gamma * mu, 1 - alpha / 2),
@@ -232,21 +232,21 @@ CASES: list[Case] = [
         )
         for N, omega in [(1, 3.0), (2, 1.0), (10, 3.0), (100, 9.0)]
     ),
-    Case(diana.diana, {**STRONG, "N": [2, 10]}, {"gamma": [0.25, 0.35], "alpha": [0.5, 0.25], "omega": [1.0]}),
+    Case(diana.diana_step, {**STRONG, "N": [2, 10]}, {"gamma": [0.25, 0.35], "alpha": [0.5, 0.25], "omega": [1.0]}),
     Case(
-        fedmm.fedmm_psi,
+        fedmm.fedmm_factor,
         {**STRONG, "N": [4, 10]},
         {"gamma": [0.2], "a": [0.1], "omega": [0.0, 1.0], "c": [4], "p": [0.5], "regularizer": [False]},
     ),
     Case(
-        fedmm.fedmm_psi,
+        fedmm.fedmm_factor,
         {**STRONG, "N": [4, 10]},
         {"gamma": [0.2], "a": [0.1], "omega": [0.0, 1.0], "c": [4], "S": [2], "rho": [0.5, 1.0], "regularizer": [True]},
         fixed={"regularizer": True},
         label="-regularised",
     ),
     Case(
-        fedmm.fedmm,
+        fedmm.fedmm_step,
         {**STRONG, "N": [10]},
         {"gamma": [0.1], "a": [0.1], "omega": [1.0], "p": [0.5], "regularizer": [False]},
     ),
@@ -264,7 +264,7 @@ CASES: list[Case] = [
     Case(scaffold.scaffold_step, {**STRONG, "N": [5]}, {"gamma": [0.1, 0.4], "K": [1, 2]}),
 ]
 
-STEPS = (proxskip.proxskip, diana.diana, fedmm.fedmm, ef21.ef21_step, ef14.ef14_step, scaffold.scaffold_step)
+STEPS = (proxskip.proxskip_step, diana.diana_step, fedmm.fedmm_step, ef21.ef21_step, ef14.ef14_step, scaffold.scaffold_step)
 """Programs that return a Step."""
 
 
@@ -276,8 +276,9 @@ def every_program() -> set[str]:
         for symbol in module.__all__:
             thing = vars(module)[symbol]
             if isfunction(thing) and thing.__module__ == module.__name__:
-                first, *others = signature(thing).parameters.values()
-                keywords = others and all(p.kind == Parameter.KEYWORD_ONLY for p in others)
-                if first.name == "world" and keywords and "tuple" not in str(signature(thing).return_annotation):
+                asked = signature(thing)
+                first, *others = asked.parameters.values()
+                named = others and all(p.kind in (Parameter.KEYWORD_ONLY, Parameter.VAR_KEYWORD) for p in others)
+                if first.name == "world" and named and asked.return_annotation in ("Any", "Step"):
                     found.add(symbol)
     return found

@@ -136,6 +136,9 @@ def test_ratios_are_exact_in_the_sizes() -> None:
     x, h = batch.point(), batch.point()
     assert batch.worst_ratio(norm2(x + h), norm2(x) + norm2(h)) == pytest.approx(2.0)
     assert batch.worst_ratio(norm2(x + h), norm2(x)) == np.inf
+    rounding = x + 1e-17 * h  # no direction of its own
+    assert batch.worst_ratio(norm2(rounding) / 2, norm2(rounding)) == pytest.approx(0.5)
+    assert batch.worst_ratio(norm2(x + 1e-9 * h), norm2(x) + 1e-18 * norm2(h)) == pytest.approx(2.0)
     assert batch.worst_factor([norm2(x), norm2(h)], [norm2(x) / 4, norm2(h) / 2], [1.0, 2.0]) == pytest.approx(0.5)
 
 

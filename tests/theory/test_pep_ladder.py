@@ -11,9 +11,9 @@ import pytest
 from theory_checks.pep import Lyapunov, SymPEP, WorstCaseError, conic
 from theory_checks.pep.assemble import Rows
 from theory_checks.pep.lyapunov import certifies
-from theory_checks.pep.programs.diana import diana
+from theory_checks.pep.programs.diana import diana_step
 from theory_checks.pep.programs.local_gd import local_gd
-from theory_checks.pep.programs.proxskip import proxskip
+from theory_checks.pep.programs.proxskip import proxskip_step
 from theory_checks.pep.programs.scaffold import scaffold_step
 
 MUS = (0.0, 0.001, 0.01, 0.05, 0.1, 0.3, 0.7)
@@ -92,11 +92,11 @@ def test_the_unit_of_the_assumptions_is_of_no_account(unit: float) -> None:
 
 
 STEPS: list[tuple[Any, dict[str, Any]]] = [
-    (proxskip, {"gamma": 1.0, "p": 0.1}),
-    (proxskip, {"gamma": 1.0, "p": 0.3}),
-    (proxskip, {"gamma": 0.5, "p": 0.2}),
-    (diana, {"gamma": 0.25, "alpha": 0.5, "omega": 1.0}),
-    (diana, {"gamma": 0.8, "alpha": 0.25, "omega": 3.0}),
+    (proxskip_step, {"gamma": 1.0, "p": 0.1}),
+    (proxskip_step, {"gamma": 1.0, "p": 0.3}),
+    (proxskip_step, {"gamma": 0.5, "p": 0.2}),
+    (diana_step, {"gamma": 0.25, "alpha": 0.5, "omega": 1.0}),
+    (diana_step, {"gamma": 0.8, "alpha": 0.25, "omega": 3.0}),
     (scaffold_step, {"gamma": 0.2, "K": 2}),
 ]
 

@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from theory_checks.pep import SymPEP, dev, mean, norm2
-from theory_checks.pep.programs.diana import diana, diana_psi
+from theory_checks.pep.programs.diana import diana_factor, diana_step
 from theory_checks.pep.programs.fedlin import fedlin
-from theory_checks.pep.programs.fedmm import fedmm_psi
+from theory_checks.pep.programs.fedmm import fedmm_factor
 from theory_checks.pep.programs.fedprox import fedprox
 from theory_checks.pep.programs.gradient_descent import gd_distance, gd_factor
 from theory_checks.pep.programs.local_gd import averaged_iterate, local_gd, sampled_round
-from theory_checks.pep.programs.proxskip import proxskip_psi
+from theory_checks.pep.programs.proxskip import proxskip_factor
 from theory_checks.pep.programs.scaffold import scaffold_factor
 from theory_checks.pep.solve import LADDER, maximize
 
@@ -56,17 +56,17 @@ def test_one_local_step_is_gradient_descent(mu: float, gamma: float, N: int, R: 
 @given(MU, GAMMA, LARGE)
 def test_proxskip_that_always_communicates_is_gradient_descent(mu: float, gamma: float, N: int) -> None:
     """With p = 1 the shifts are those of the gradients: Psi shrinks as the squared distance does."""
-    same(worst(proxskip_psi, homogeneous(mu, N), gamma=gamma, p=1.0), max(1 - gamma * mu, abs(1 - gamma)) ** 2)
+    same(worst(proxskip_factor, homogeneous(mu, N), gamma=gamma, p=1.0), max(1 - gamma * mu, abs(1 - gamma)) ** 2)
 
 
 @law
 @given(MU, st.sampled_from([0.25, 0.5, 1.0, 1.6]), st.sampled_from([0.3, 1.0]))
 def test_diana_and_fedmm_without_noise_are_gradient_descent(mu: float, gamma: float, alpha: float) -> None:
     gd = worst(gd_distance, homogeneous(mu, 5), gamma=gamma, t=1, R=1.0)
-    same(worst(diana_psi, homogeneous(mu, 5), gamma=gamma, alpha=alpha, omega=0.0, c=4), gd)
-    same(worst(fedmm_psi, homogeneous(mu, 5), gamma=gamma, a=alpha, omega=0.0, c=4, p=1), gd)
+    same(worst(diana_factor, homogeneous(mu, 5), gamma=gamma, alpha=alpha, omega=0.0, c=4), gd)
+    same(worst(fedmm_factor, homogeneous(mu, 5), gamma=gamma, a=alpha, omega=0.0, c=4, p=1), gd)
     pep = SymPEP(**homogeneous(mu, 5))
-    assert pep.lyapunov(*diana(pep, gamma=gamma, alpha=alpha, omega=0.0)).rate == pytest.approx(gd, abs=2.0**-15)
+    assert pep.lyapunov(*diana_step(pep, gamma=gamma, alpha=alpha, omega=0.0)).rate == pytest.approx(gd, abs=2.0**-15)
 
 
 @law
@@ -74,8 +74,8 @@ def test_diana_and_fedmm_without_noise_are_gradient_descent(mu: float, gamma: fl
 def test_fedmm_is_diana_with_its_own_noise(mu: float, gamma: float, omega: float, p: float) -> None:
     """Compression and Bernoulli participation are one unbiased compressor of factor (1+omega)/p - 1."""
     both, a = (1 + omega) / p - 1, 0.1
-    one = worst(fedmm_psi, homogeneous(mu, 10), gamma=gamma, a=a, omega=omega, c=4, p=p)
-    same(one, worst(diana_psi, homogeneous(mu, 10), gamma=gamma, alpha=a, omega=both, c=4))
+    one = worst(fedmm_factor, homogeneous(mu, 10), gamma=gamma, a=a, omega=omega, c=4, p=p)
+    same(one, worst(diana_factor, homogeneous(mu, 10), gamma=gamma, alpha=a, omega=both, c=4))
 
 
 @law
@@ -171,9 +171,9 @@ def test_the_symmetric_problem_is_the_unreduced_one(mu: float, gamma: float, K: 
 @given(st.sampled_from([0.3, 0.6]), st.sampled_from([2, 3]), st.sampled_from([0.3, 1.0]))
 def test_noise_reduces_as_the_clients_do(p: float, N: int, omega: float) -> None:
     unreduced = {"L": (1.0,) * N, "mu": (0.1,) * N, "N": (1,) * N}
-    same(worst(proxskip_psi, unreduced, gamma=0.7, p=p), worst(proxskip_psi, homogeneous(0.1, N), gamma=0.7, p=p))
+    same(worst(proxskip_factor, unreduced, gamma=0.7, p=p), worst(proxskip_factor, homogeneous(0.1, N), gamma=0.7, p=p))
     parameters = {"gamma": 0.3, "alpha": 0.3, "omega": omega, "c": 3}
-    same(worst(diana_psi, unreduced, **parameters), worst(diana_psi, homogeneous(0.1, N), **parameters))
+    same(worst(diana_factor, unreduced, **parameters), worst(diana_factor, homogeneous(0.1, N), **parameters))
     masked = {"K": 2, "gamma": 0.4, "R": 1.0, "zeta": 0.5, "p": p}
     same(worst(sampled_round, unreduced, **masked), worst(sampled_round, homogeneous(0.1, N), **masked))
 

@@ -23,7 +23,7 @@ search. Rates of T rounds are powers.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from hypothesis import strategies as st
@@ -39,6 +39,10 @@ from theory_checks.pep.rates import psi_rate, searched_rate, textbook_step
 __all__ = ["CLAIMS", "second_moment_radius"]
 
 
+def _at_most(setting: dict[str, float], mu: float) -> dict[str, float]:
+    return {**setting, "mu": min(setting["mu"], mu)}
+
+
 SETTING = st.fixed_dictionaries(
     {
         "N": st.sampled_from([1, 2, 3, 10]),
@@ -51,6 +55,9 @@ SETTING = st.fixed_dictionaries(
 )
 
 CONDITIONS = (SAMPLING, within("mu", 0.0, 1.0), within("ratio", 0.0, 1.0))
+
+ILL_CONDITIONED = SETTING.map(partial(_at_most, mu=0.1))
+"""mu <= L/10: at mu = L/2 the rate found is up to 0.7 percent above that of one curvature."""
 
 EXTREMES = (
     {"N": 2, "omega": 1.0, "p": 0.5, "mu": 0.1, "ratio": 1.0, "seed": 0},
@@ -147,15 +154,15 @@ def a_little_faster(N: int, omega: float, p: float, mu: float, ratio: float, see
 
 EXACT_RATE = Claim(
     name="fedmm-exact-rate",
-    statement="up to the textbook step, FedMM's best rate is that of clients of one curvature: a 4 x 4 spectral radius",
+    statement="to the textbook step, mu <= L/10: FedMM's best rate is that of clients of one curvature, a 4 x 4 spectral radius",
     reference="found here: the search for a Lyapunov function ends where the quadratics are",
     status=Status.NUMERIC,
     kind="tight",
-    setting=SETTING,
+    setting=ILL_CONDITIONED,
     promised=one_curvature,
     engines={"simulation": observed, "lyapunov": searched},
     mutants=(Mutant("1 - rate -> 1.01 (1 - rate)", a_little_faster, ("simulation", "lyapunov")),),
-    conditions=CONDITIONS,
+    conditions=(SAMPLING, within("mu", 0.0, 0.1), within("ratio", 0.0, 1.0)),
     method="fedmm",
     tags=("fedmm", "rate", "compression", "participation", "control variates"),
     factor=True,

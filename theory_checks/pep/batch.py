@@ -302,8 +302,9 @@ class Batch:
             raise SpecError("Expected two quadratic scalars and no assumptions for a ratio; measure the scalars instead.")
         B, n = self.shape[0], len(self.settled)
         P, Q = (grown(x.M, (B, n, n)) for x in (top, bottom))
-        unit = np.sqrt(np.maximum(np.einsum("bkk->bk", Q), 0.0))
-        unit = 1 / np.where(unit > 0, unit, 1.0)
+        diagonal = np.einsum("bkk->bk", Q)
+        seen = diagonal > 1e-24 * np.maximum(diagonal, np.abs(P).max(axis=2)).max(axis=1, keepdims=True)  # the rest is rounding
+        unit = 1 / np.sqrt(np.where(seen, diagonal, 1.0))
         P, Q = (X * unit[:, :, None] * unit[:, None, :] for X in (P, Q))
         e, V = np.linalg.eigh(Q)
         seen = e > 1e-11
