@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 
 from fedmm.errors import FedmmError, SpecError, suggest
 from theory_checks.claim import Claim, Condition, Kind, Measure, Mutant, Setting, Status
-from theory_checks.pep import Lyapunov, SymPEP, WorstCaseError
+from theory_checks.pep import Lyapunov, SymPEP
 from theory_checks.pep.batch import Batch
 from theory_checks.pep.programs import Step
 
@@ -40,9 +40,6 @@ WORLD = {"L": 1.0, "mu": 0.0, "N": 2}
 
 HALVINGS, BISECTED = 22, 5e-6
 """Of the interval [0, 1] of rates, and the relative accuracy that this and the solver leave."""
-
-LEAST, SMALL, SETTLED, UNITS = 1e-9, 0.1, 1e-6, 4
-"""A worst case between the first two is solved again in smaller units until it settles, so many times at most."""
 
 INSTANCES = 128
 """Federations in a batch."""
@@ -155,26 +152,9 @@ class _Text:
         return Batch(**_world(setting), shared_optimum=self.shared_optimum, regularizer=self.regularizer, size=INSTANCES)
 
     def worst(self, **setting: Any) -> float:
-        """The exact worst case over the function class.
-
-        The solver's accuracy is absolute, so what comes out small is solved again in units in which it is 1.
-        """
-        found = self._solved(setting, 1.0)
-        for _ in range(UNITS):
-            if not LEAST < found < SMALL:
-                break
-            try:
-                better = self._solved(setting, found)
-            except WorstCaseError:  # in these units it is ill-scaled: the first answer stands
-                break
-            if abs(better - found) <= SETTLED * found:
-                return better
-            found = better
-        return found
-
-    def _solved(self, setting: Setting, unit: float) -> float:
+        """The exact worst case over the function class."""
         world = self.pep(setting)
-        return world.maximize(self.on(world, setting) * (1.0 / unit)).dual_value * unit
+        return world.maximize(self.on(world, setting)).dual_value
 
     def observed(self, **setting: Any) -> float:
         """The largest value on a batch of instances."""

@@ -244,6 +244,13 @@ def test_ctrl_c_prints_what_there_is(tmp_path: Path) -> None:
     assert 3 <= rows["slow"]["tried"] < 5000
 
 
+def test_without_theorems_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fedmm.catalog.entries", lambda kind: {})
+    done = verify()
+    assert done.exit_code == 2
+    assert "No package of theorems is installed" in done.stderr
+
+
 def test_the_catalog_finds_the_theory_without_loading_it() -> None:
     (cls,) = entries("theory").values()
     assert cls.name == "theory-checks"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import queue
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
 from fedmm.run import interruptible
 from theory_checks.claim import Claim
@@ -107,109 +106,105 @@ def verify_by_name(
         return verify(claims, examples, thorough=thorough, progress=progress)
     count = number_of_examples(examples, thorough)
     with interruptible() as stop, _bar(progress, _steps(claims, count)) as bar:
-        crew = _Crew(claims, count, mine, processes, bar)
-        return crew.work(stop)
+        return _Crew(claims, count, mine, processes, bar).work(stop)
 
 
 class _Crew:
-    """Processes that take the next claim when they are done with one."""
+    """Processes that take the next claim when they are done with one; each on a line of its own, so that one that dies
+    blocks no other."""
 
     def __init__(
         self, claims: list[Claim], examples: int, mine: Path | None, processes: int, bar: Callable[[int], object]
     ) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.claims, self.bar, self.context = claims, bar, context
-        self.halt = context.Event()
-        self.news: Any = context.Queue()
+        self.claims, self.examples, self.mine, self.bar = claims, examples, mine, bar
         self.left = list(range(len(claims)))
-        self.busy: dict[int, int] = {}
         self.ticks = [0] * len(claims)
-        self.examples = examples
         self.found: dict[int, Verdict] = {}
-        self.inboxes: list[Any] = []
-        self.mine = mine
-        self.members: list[BaseProcess] = []
-        for member in range(processes):
-            self.inboxes.append(context.Queue())
-            self.members.append(self._hire(member))
+        self.busy: dict[Connection, int] = {}
+        self.members: dict[Connection, BaseProcess] = {}
+        for _ in range(processes):
+            self._hire()
 
-    def _hire(self, member: int) -> BaseProcess:
-        arguments = (member, self.mine, self.examples, self.inboxes[member], self.news, self.halt)
-        process = self.context.Process(target=_member, args=arguments, daemon=True)
+    def _hire(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        here, there = context.Pipe()
+        process = context.Process(target=_member, args=(there, self.mine, self.examples), daemon=True)
         process.start()
-        return process
+        there.close()  # so that the death of the process is the end of the line
+        self.members[here] = process
+        self._hand(here)
+
+    def _hand(self, line: Connection) -> None:
+        if self.left:
+            self.busy[line] = self.left.pop(0)
+            with suppress(OSError):  # if it has died, its line says so
+                line.send(self.claims[self.busy[line]].name)
 
     def work(self, stop: Callable[[], bool]) -> list[Verdict]:
         """Hand out the claims and gather the verdicts."""
         try:
-            for member in range(len(self.members)):
-                self._hand(member)
+            halted = False
             while self.busy:
-                if stop() and not self.halt.is_set():
-                    self.halt.set()
+                if stop() and not halted:
+                    halted = True
                     self.left.clear()
-                try:
-                    self._hear(*self.news.get(timeout=0.2))
-                except queue.Empty:
-                    self._roll_call()
+                    self._dismiss(self.busy)
+                for line in wait(list(self.busy), timeout=0.2):
+                    self._hear(line)  # type: ignore[arg-type]
         except KeyboardInterrupt:  # the second Ctrl-C: what is home counts
             pass
         finally:
-            self.halt.set()
-            for inbox, member in zip(self.inboxes, self.members, strict=True):
-                inbox.put(None)
-                member.join(timeout=5.0)
-                if member.is_alive():
-                    member.terminate()
+            self._dismiss(line for line in self.members if line not in self.busy)
+            for line, process in self.members.items():
+                process.join(timeout=0.0 if line in self.busy else 5.0)
+                if process.is_alive():
+                    process.terminate()
         return [self.found[index] for index in sorted(self.found)]
 
-    def _hand(self, member: int) -> None:
-        if self.left:
-            self.busy[member] = self.left.pop(0)
-            self.inboxes[member].put((self.busy[member], self.claims[self.busy[member]].name))
-
-    def _hear(self, member: int, index: int, news: int | Verdict) -> None:
+    def _hear(self, line: Connection) -> None:
+        index = self.busy[line]
+        try:
+            news = line.recv()
+        except (EOFError, OSError):
+            process = self.members[line]
+            process.join(timeout=5.0)
+            why = f"The process that measured it died (exit code {process.exitcode}); run it alone with --claim."
+            self.found[index] = judge(self.claims[index], (), trouble=why)
+            del self.busy[line], self.members[line]
+            if self.left:
+                self._hire()
+            return
         if isinstance(news, int):
             self.ticks[index] += news
             self.bar(news)
             return
         self.found[index] = news
         self.bar(_steps([self.claims[index]], self.examples) - self.ticks[index])
-        self.busy.pop(member, None)
-        self._hand(member)
+        del self.busy[line]
+        self._hand(line)
 
-    def _roll_call(self) -> None:
-        """A process that died leaves its claim undecided, and is replaced."""
-        for member, index in list(self.busy.items()):
-            process = self.members[member]
-            if process.is_alive():
-                continue
-            why = f"The process that measured it died (exit code {process.exitcode}); run it alone with --claim."
-            self.found[index] = judge(self.claims[index], (), trouble=why)
-            del self.busy[member]
-            if self.left:
-                self.inboxes[member] = self.context.Queue()
-                self.members[member] = self._hire(member)
-                self._hand(member)
+    @staticmethod
+    def _dismiss(lines: Iterable[Connection]) -> None:
+        """Whoever is at work stops after the setting at hand; whoever waits goes."""
+        for line in lines:
+            with suppress(OSError):
+                line.send(None)
 
 
-def _member(member: int, mine: Path | None, examples: int, inbox: Any, news: Any, halt: Any) -> None:
+def _member(line: Connection, mine: Path | None, examples: int) -> None:
     """What a process does: look claims up by name, examine them, send the verdicts home."""
     from threadpoolctl import threadpool_limits
 
     with aside(), interruptible() as stop, threadpool_limits(limits=1), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         claims = known(mine)
-        while (task := inbox.get()) is not None:
-            index, name = task
 
-            def tick(count: int, index: int = index) -> None:
-                news.put((member, index, count))
+        def halted() -> bool:
+            return stop() or line.poll()  # nothing comes during an examination but the word to stop
 
-            def halted() -> bool:
-                return stop() or halt.is_set()
-
-            news.put((member, index, examine(claims[name], examples, stop=halted, tick=tick)))
+        with suppress(EOFError, BrokenPipeError):  # whoever asked is gone
+            while (name := line.recv()) is not None:
+                line.send(examine(claims[name], examples, stop=halted, tick=line.send))
 
 
 def _steps(claims: Sequence[Claim], examples: int) -> int:

@@ -159,7 +159,7 @@ def _cut(text: str, width: int) -> str:
 
 def replayed(verdict: Verdict) -> str:
     """One setting measured again: every engine beside the promise."""
-    lines = [verdict.claim, *_wrapped(verdict.statement)]
+    lines = [verdict.claim, *_wrapped(verdict.statement), *_wrapped(f"{verdict.reference} ({verdict.status})")]
     for trial in verdict.trials:
         lines += _wrapped(", ".join(f"{name} = {value}" for name, value in trial.setting.items()))
         lines += [f"  promised {trial.promised:.12g}"]
