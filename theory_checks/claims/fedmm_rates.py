@@ -9,7 +9,9 @@ participation and :math:`\omega'=(1+\omega)/p-1`, FedMM is DIANA with omega': at
 
 (S. Horvath, D. Kovalev, K. Mishchenko, S. Stich, P. Richtarik, *Stochastic distributed learning with gradient quantization and
 variance reduction*, 2019, for DIANA; participation as a compressor is derived here). The exact one-step factor and the best rate
-of a quadratic Lyapunov function are lower, and so is what quadratic federations need.
+of a quadratic Lyapunov function are lower. That best rate is what quadratic clients of one curvature need, the spectral radius
+of a 4 x 4 matrix for any N, where memories are faster than the iterate, :math:`2\gamma\mu\le a/5`; beyond, it exceeds theirs by
+up to a few hundredths of 1 - rate.
 
 | argument | symbol |
 |---|---|
@@ -23,14 +25,14 @@ search. Rates of T rounds are powers.
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import numpy as np
 from hypothesis import strategies as st
 
 from fedmm import Federation, Identity, Mask
 from problems.quadratic import Quad, Quadratic
-from theory_checks.claim import Claim, Mutant, Status
+from theory_checks.claim import Claim, Condition, Mutant, Status
 from theory_checks.conditions import SAMPLING, within
 from theory_checks.expectation import ExactFedMM
 from theory_checks.pep.radius import fedmm_lower
@@ -39,25 +41,17 @@ from theory_checks.pep.rates import psi_rate, searched_rate, textbook_step
 __all__ = ["CLAIMS", "second_moment_radius"]
 
 
-def _at_most(setting: dict[str, float], mu: float) -> dict[str, float]:
-    return {**setting, "mu": min(setting["mu"], mu)}
-
-
-SETTING = st.fixed_dictionaries(
-    {
-        "N": st.sampled_from([1, 2, 3, 10]),
-        "omega": st.sampled_from([0.0, 1.0, 3.0]),
-        "p": st.sampled_from([0.1, 0.5, 1.0]),
-        "mu": st.sampled_from([0.01, 0.1, 0.5]),
-        "ratio": st.sampled_from([0.5, 1.0]),
-        "seed": st.integers(0, 10**4),
-    }
-)
+CHOICES = {
+    "N": st.sampled_from([1, 2, 3, 10]),
+    "omega": st.sampled_from([0.0, 1.0, 3.0]),
+    "p": st.sampled_from([0.1, 0.5, 1.0]),
+    "ratio": st.sampled_from([0.5, 1.0]),
+    "seed": st.integers(0, 10**4),
+}
+SETTING = st.fixed_dictionaries({**CHOICES, "mu": st.sampled_from([0.01, 0.1, 0.5])})
+SLOW = st.fixed_dictionaries({**CHOICES, "mu": st.sampled_from([0.001, 0.01, 0.05])})
 
 CONDITIONS = (SAMPLING, within("mu", 0.0, 1.0), within("ratio", 0.0, 1.0))
-
-ILL_CONDITIONED = SETTING.map(partial(_at_most, mu=0.1))
-"""mu <= L/10: at mu = L/2 the rate found is up to 0.7 percent above that of one curvature."""
 
 EXTREMES = (
     {"N": 2, "omega": 1.0, "p": 0.5, "mu": 0.1, "ratio": 1.0, "seed": 0},
@@ -141,6 +135,12 @@ RATE = Claim(
 )
 
 
+def slow_iterate(N: int, omega: float, p: float, mu: float, ratio: float, **rest: object) -> bool:
+    """Whether the memories are five times as fast as the iterate."""
+    gamma, a = textbook_step(1.0, N, omega, p)
+    return 2.0 * ratio * gamma * mu <= a / 5.0
+
+
 def one_curvature(N: int, omega: float, p: float, mu: float, ratio: float, seed: int) -> float:
     """The rate of clients of one curvature, the worst in [mu, L], as a 4 x 4 spectral radius for any N."""
     gamma, a = textbook_step(1.0, N, omega, p)
@@ -154,20 +154,20 @@ def a_little_faster(N: int, omega: float, p: float, mu: float, ratio: float, see
 
 EXACT_RATE = Claim(
     name="fedmm-exact-rate",
-    statement="to the textbook step, mu <= L/10: FedMM's best rate is that of clients of one curvature, a 4 x 4 spectral radius",
+    statement="up to the textbook step and for 2 gamma mu <= a/5, FedMM's best rate is that of clients of one curvature",
     reference="found here: the search for a Lyapunov function ends where the quadratics are",
     status=Status.NUMERIC,
     kind="tight",
-    setting=ILL_CONDITIONED,
+    setting=SLOW,
     promised=one_curvature,
     engines={"simulation": observed, "lyapunov": searched},
     mutants=(Mutant("1 - rate -> 1.01 (1 - rate)", a_little_faster, ("simulation", "lyapunov")),),
-    conditions=(SAMPLING, within("mu", 0.0, 0.1), within("ratio", 0.0, 1.0)),
+    conditions=(*CONDITIONS, Condition("2 gamma mu <= a/5", slow_iterate)),
     method="fedmm",
     tags=("fedmm", "rate", "compression", "participation", "control variates"),
     factor=True,
     rtol=2e-6,
-    extremes=EXTREMES,
+    extremes=tuple({**setting, "mu": 0.05} for setting in EXTREMES),
 )
 
 CLAIMS = (RATE, EXACT_RATE)
