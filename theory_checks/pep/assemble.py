@@ -16,7 +16,7 @@ from theory_checks.pep.classes import pairs, rows
 if TYPE_CHECKING:
     from theory_checks.pep.problem import SymPEP
 
-__all__ = ["Rows", "assemble", "stacked", "valid"]
+__all__ = ["Rows", "assemble", "joined", "stacked", "valid"]
 
 
 class Rows(NamedTuple):
@@ -31,13 +31,13 @@ class Rows(NamedTuple):
 
 def assemble(pep: SymPEP) -> Rows:
     """Every inequality of a problem: interpolation, ingredients, assumptions, in this order."""
-    return _joined([valid(pep), stacked(pep, pep.assumptions)])
+    return joined([valid(pep), stacked(pep, pep.assumptions)])
 
 
 def valid(pep: SymPEP) -> Rows:
     """The inequalities that hold on every federation of the class: interpolation and the ingredients' own."""
     parts = [_interpolation(pep, c) for c in range(pep.r)]
-    return _joined([*parts, stacked(pep, [*_floors(pep), *_regularizer(pep), *pep.rules])])
+    return joined([*parts, stacked(pep, [*_floors(pep), *_regularizer(pep), *pep.rules])])
 
 
 def stacked(pep: SymPEP, what: Iterable[Inequality | Scalar]) -> Rows:
@@ -53,7 +53,8 @@ def stacked(pep: SymPEP, what: Iterable[Inequality | Scalar]) -> Rows:
     return Rows(M, D, F, const, tuple(label for _, label in entries))
 
 
-def _joined(parts: Sequence[Rows]) -> Rows:
+def joined(parts: Sequence[Rows]) -> Rows:
+    """All rows of the parts, in their order."""
     M, D, F, const = (np.concatenate([part[k] for part in parts]) for k in range(4))
     return Rows(M, D, F, const, tuple(label for part in parts for label in part.labels))
 

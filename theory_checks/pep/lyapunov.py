@@ -17,14 +17,19 @@ import numpy as np
 
 from fedmm.errors import SpecError
 from theory_checks.pep.algebra import Scalar
-from theory_checks.pep.assemble import Rows, stacked, valid
+from theory_checks.pep.assemble import Rows, joined, stacked, valid
 from theory_checks.pep.conic import feasible, svec
+from theory_checks.pep.scaling import units
 from theory_checks.pep.solve import WorstCaseError, floats
 
 if TYPE_CHECKING:
     from theory_checks.pep.problem import SymPEP
 
 __all__ = ["Lyapunov", "certifies", "current", "search"]
+
+
+ORDINARY = (0.5, 50.0)
+"""Smoothness at which a search is solved as it is. Otherwise it is in units of its own: the solver's accuracy is absolute."""
 
 
 class Lyapunov(NamedTuple):
@@ -89,9 +94,16 @@ class _Problem:
         for rows in (V, W, Q, rules):
             if rows.const.any():
                 raise SpecError("Expected terms and inequalities without constants in a Lyapunov search; leave them out.")
+        self.terms, self.factors, self.one = np.ones(len(now)), np.ones(len(rules.labels)), 1.0
+        if not ORDINARY[0] <= max(pep.L) <= ORDINARY[1]:
+            own = units(joined([V, Q, rules]))
+            self.terms, (self.one,), self.factors = np.split(own.rows, [len(now), len(now) + 1])
+            V, W = (own._replace(rows=self.terms).of(rows) for rows in (V, W))
+            Q, rules = own._replace(rows=np.array([self.one])).of(Q), own._replace(rows=self.factors).of(rules)
         self.r = pep.r
         self.sides = [len(pep.means)] + [len(pep.devs)] * pep.r
-        earlier = current(pep, rules, V)
+        among = _current(pep, rules, V)
+        earlier, self.earlier = _picked(rules, among), self.factors[among]
         first, second = _columns(rules, self.r), _columns(earlier, self.r)
         self.k, self.m = V.F.shape[1], len(now)
         self.J1, self.J2 = len(rules.labels), len(earlier.labels)
@@ -109,7 +121,10 @@ class _Problem:
         size = top.shape[0] - k
         h = np.concatenate([np.zeros(k), self.target[:k], np.zeros(J1 + J2 + size), -self.target[k:]])
         x = feasible(G, h, 2 * k, J1 + J2, self.sides * 2, 1e-8)
-        return None if x is None else Lyapunov(rate, x[:m], x[m : m + J1], x[m + J1 :])
+        if x is None:
+            return None
+        p, multipliers, positivity = x[:m] * self.terms, x[m : m + J1] * self.factors, x[m + J1 :] * self.earlier
+        return Lyapunov(rate, p / self.one, multipliers / self.one, positivity / self.one)
 
 
 def _columns(rows: Rows, r: int) -> np.ndarray:
@@ -119,7 +134,14 @@ def _columns(rows: Rows, r: int) -> np.ndarray:
 
 def current(pep: SymPEP, rows: Rows, V: Rows) -> Rows:
     """The rows whose symbols were all declared before the last symbol that V uses, or are that symbol."""
-    keep = _last(pep, rows) <= _last(pep, V).max(initial=-1)
+    return _picked(rows, _current(pep, rows, V))
+
+
+def _current(pep: SymPEP, rows: Rows, V: Rows) -> np.ndarray:
+    return _last(pep, rows) <= _last(pep, V).max(initial=-1)
+
+
+def _picked(rows: Rows, keep: np.ndarray) -> Rows:
     labels = tuple(label for label, kept in zip(rows.labels, keep, strict=True) if kept)
     return Rows(rows.M[keep], rows.D[keep], rows.F[keep], rows.const[keep], labels)
 
