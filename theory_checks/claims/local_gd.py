@@ -45,6 +45,8 @@ from problems.quadratic import Quadratic
 from theory_checks.claim import Claim, Condition, Mutant, Status
 from theory_checks.pep.engines import certified_local_gd, replayed_local_gd
 from theory_checks.pep.exact_local_gd import exact_drift, exact_local_gd
+from theory_checks.pep.measure import observed
+from theory_checks.pep.programs.local_gd import local_gd
 from theory_checks.quadratic_clients import alike, opposed, scattered
 
 __all__ = ["CLAIMS", "classical_drift", "contraction", "drift", "one_round"]
@@ -130,6 +132,17 @@ def simulated(*, L: float, mu: float, N: int, K: int, gamma: float, R: float, ze
 def simulated_from_optimum(*, L: float, mu: float, N: int, K: int, gamma: float, zeta: float, seed: int, **_: Any) -> float:
     """The same from x = x*."""
     return simulated(L=L, mu=mu, N=N, K=K, gamma=gamma, R=0.0, zeta=zeta, seed=seed)
+
+
+def batched(*, L: float, mu: float, N: int, K: int, gamma: float, R: float, zeta: float, **_: Any) -> float:
+    """The largest |x+ - x*| over a batch of quadratic federations."""
+    world = {"mu": mu / L, "N": N, "shared_optimum": zeta == 0}
+    return sqrt(observed(local_gd, **world, K=K, gamma=gamma * L, R=R, zeta=zeta / L))
+
+
+def batched_from_optimum(**setting: Any) -> float:
+    """The same from x = x*."""
+    return batched(**setting, R=0.0)
 
 
 def fedavg(federation: Federation, K: int, gamma: float, x: np.ndarray, rounds: int = 1) -> np.ndarray:
@@ -224,7 +237,7 @@ def twice_the_contraction(*, L: float, mu: float, K: int, gamma: float, R: float
 
 
 REFERENCE = "derived here"
-EVERY = ("pep", "certificate", "replay", "simulation")
+EVERY = ("pep", "certificate", "replay", "batch", "simulation")
 
 CLAIMS = (
     Claim(
@@ -235,7 +248,7 @@ CLAIMS = (
         kind="upper",
         setting=ANYWHERE,
         promised=one_round,
-        engines={"pep": exact, "certificate": proved, "replay": replayed, "simulation": simulated},
+        engines={"pep": exact, "certificate": proved, "replay": replayed, "batch": batched, "simulation": simulated},
         mutants=(
             Mutant("zeta/2 -> 0.49 zeta", less_drift, EVERY),
             Mutant("(1-gamma mu)^K -> (1-gamma mu)^(K+1)", one_step_more, EVERY),
@@ -257,6 +270,7 @@ CLAIMS = (
             "pep": exact_from_optimum,
             "certificate": proved_from_optimum,
             "replay": replayed_from_optimum,
+            "batch": batched_from_optimum,
             "simulation": simulated_from_optimum,
         },
         mutants=(
@@ -276,7 +290,7 @@ CLAIMS = (
         kind="upper",
         setting=ANYWHERE,
         promised=classical,
-        engines={"pep": exact, "certificate": proved, "replay": replayed, "simulation": simulated},
+        engines={"pep": exact, "certificate": proved, "replay": replayed, "batch": batched, "simulation": simulated},
         mutants=(
             Mutant("K(K-1)/2 -> K(K-1)/6", third_of_classical, EVERY),
             Mutant("(1-gamma mu)^K -> (1-2 gamma mu)^K", twice_the_contraction, EVERY),

@@ -41,8 +41,8 @@ SMALL = (1e-10, 1e-2)
 ILL_SCALED = 1e4
 """Where the inequalities' sizes are further apart than this, units of their own may be needed."""
 
-GAP, SMALL_GAP = 1e-3, 1e-5
-"""What multipliers and example may disagree by, as a share of the value; the second, for an ill-scaled problem in plain units."""
+GAP = 1e-3
+"""What multipliers and example may disagree by, as a share of the value."""
 
 
 class WorstCaseError(FedmmError, ArithmeticError):
@@ -98,14 +98,7 @@ def maximize(pep: SymPEP, objective: Scalar, *, solver: str = "clarabel", ladder
     rungs = ladder if solver == "clarabel" else ((solver, 1e-8),)
     unit = np.abs(A.const).max(initial=0.0) or 1.0  # M, D and F are solved for in the unit of the assumptions
     B = A._replace(const=A.const / unit)
-    ill = spread(B) > ILL_SCALED
-    said, trusted = _climb(B, C, rungs, (SMALL_GAP, 0.0) if ill else (GAP, 1e-7)), True
-    if ill and isinstance(said, list):
-        own = units(B)
-        goal, size = own.goal(C)
-        again = _climb(own.of(B), goal, rungs, (GAP, 1e-7))
-        trusted = isinstance(again, list) and spread(own.of(B)) < ILL_SCALED
-        said = again if isinstance(again, list) else (own.back(again[0], size), f"{again[1]}, rescaled")
+    said, trusted = _ill_scaled(B, C, rungs) if spread(B) > ILL_SCALED else (_climb(B, C, rungs, (GAP, 1e-7)), True)
     if isinstance(said, list):
         raise _refusal(said, A, trusted)
     (y, *blocks), rung = said
@@ -113,6 +106,20 @@ def maximize(pep: SymPEP, objective: Scalar, *, solver: str = "clarabel", ladder
     value = np.sum(C.M[0] * M) + np.sum(C.D[0] * D) + C.F[0] @ F + C.const[0]
     dual = C.const[0] - y @ A.const
     return Result(float(value), float(dual), M, D, F, y, A.labels, rung)
+
+
+def _ill_scaled(A: Rows, C: Rows, rungs: Rungs) -> tuple[tuple[conic.Answer, str] | list[str], bool]:
+    """Plain units if they prove it well, else units of its own, else what plain units prove; and whether to trust a refusal."""
+    plain = _climb(A, C, rungs, (1e-5, 0.0))
+    if not isinstance(plain, list):
+        return plain, True
+    own = units(A)
+    rows, (goal, size) = own.of(A), own.goal(C)
+    found = _climb(rows, goal, rungs, (GAP, 1e-7))
+    if not isinstance(found, list):
+        return (own.back(found[0], size), f"{found[1]}, rescaled"), True
+    rough = _climb(A, C, rungs, (1e-4, 1e-5 * size))  # a value that is small for this objective, to what is small for it
+    return (found if isinstance(rough, list) else rough), spread(rows) < ILL_SCALED
 
 
 def _climb(A: Rows, C: Rows, rungs: Rungs, room: tuple[float, float]) -> tuple[conic.Answer, str] | list[str]:
