@@ -99,6 +99,14 @@ def test_an_exception_in_an_engine_is_a_sentence() -> None:
     assert found.exact is not None  # the other engine's numbers are there
 
 
+def test_a_certificate_that_proves_too_little_refutes_nothing() -> None:
+    found = examine(TOY.claim("weak", certificate=TOY.beyond), 100)
+    assert found.holds is None
+    assert "Engine certificate proves" in found.why
+    assert found.counterexample is None
+    assert found.own[0].noticed == ("certificate",)
+
+
 def test_a_refutation_outweighs_an_engine_that_cannot_say() -> None:
     found = examine(TOY.claim("both", simulation=TOY.beyond, pep=TOY.stopping), 200)
     assert found.holds is False

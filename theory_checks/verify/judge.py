@@ -76,13 +76,20 @@ def observations(claim: Claim, trial: Trial) -> list[Observation]:
 
 
 def refutation(claim: Claim, trial: Trial) -> Observation | None:
-    """What refutes the claim in this trial: the engine furthest beyond the promise; None if nothing does."""
-    found = [
+    """What refutes the claim in this trial: the engine furthest beyond the promise; None if nothing does.
+
+    A certificate refutes nothing: that it proves no more than it does may be its own weakness.
+    """
+    found = [observation for observation in _beyond(claim, trial) if observation.engine != "certificate"]
+    return min(found, key=lambda observation: observation.ratio, default=None)
+
+
+def _beyond(claim: Claim, trial: Trial) -> list[Observation]:
+    return [
         Observation(trial.setting, engine, trial.promised, value, claim.ratio(trial.promised, value))
         for engine, value in trial.measured.items()
         if not claim.holds(trial.promised, value)
     ]
-    return min(found, key=lambda observation: observation.ratio, default=None)
 
 
 def contradictions(claim: Claim, trials: Sequence[Trial]) -> tuple[str, ...]:
@@ -139,6 +146,10 @@ def _why(claim: Claim, trials: Sequence[Trial], clashes: tuple[str, ...], attain
         if said:
             where = "The promise" if who == "promised" else f"Engine {who}"
             return f"{where} could not say at {len(said)} of {len(trials)} settings: {said[0]}"
+    short = [seen for trial in trials for seen in _beyond(claim, trial)]
+    if short:
+        proved, promised = short[0].measured, short[0].promised
+        return f"Engine {short[0].engine} proves {proved:.9g} only, not the promised {promised:.9g}, at {len(short)} settings."
     if attained is False and trials:
         return "The bound holds, but no setting that was tried attains it."
     return ""
