@@ -101,8 +101,12 @@ def phase_diagram(
     SpecError
         For empty axes or parameters out of range.
     """
+    zetas, Ks = list(zetas), list(Ks)
     if not zetas or not Ks:
-        raise SpecError(f"Expected at least one zeta and one K, got zetas={list(zetas)!r} and Ks={list(Ks)!r}.")
+        raise SpecError(f"Expected at least one zeta and one K, got zetas={zetas!r} and Ks={Ks!r}.")
+    for name, axis in (("zetas", zetas), ("Ks", Ks)):
+        if sorted(set(axis)) != axis:
+            raise SpecError(f"Expected increasing {name}, got {axis!r}.")
     tuned = [[tune("fedavg", L=L, mu=mu, K=K, zeta=zeta, R=R) for K in Ks] for zeta in zetas]
     values = np.array([[one.value for one in row] for row in tuned])
     steps = np.array([[one.gamma for one in row] for row in tuned])

@@ -17,9 +17,10 @@ value at the step returned is exact whatever the search missed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from math import inf, isfinite
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ import numpy as np
 from fedmm.errors import SpecError, suggest
 from theory_checks.pep import SymPEP, WorstCaseError
 from theory_checks.pep.chain import chain
+from theory_checks.pep.checks import check_between, check_count
 from theory_checks.pep.programs.fedprox import fedprox
 from theory_checks.pep.programs.local_gd import local_gd, sampled_round
 
@@ -94,14 +96,20 @@ def tune(
     """
     if method not in METHODS:
         raise SpecError(f"Unknown method {method!r} for tune.{suggest(method, METHODS)}")
-    _check(method, L=L, mu=mu, N=N, K=K, zeta=zeta, R=R, omega=omega, p=p, rounds=rounds)
+    given = _checked(method, L=L, mu=mu, N=N, zeta=zeta, R=R, omega=omega, p=p, rounds=rounds)
+    counts = _counts(method, K)
     if method == "fedmm":
         from theory_checks.pep.rates import best_fedmm_step
 
-        best = best_fedmm_step(L, mu, N, omega, p)
+        best = best_fedmm_step(given.L, given.mu, given.N, given.omega, given.p)
+        if best.rate >= 1.0:
+            raise WorstCaseError("No step of fedmm is certified to converge with these parameters.", "unbounded")
         return Tuned(method, best.gamma, 1, best.alpha, best.rate, "certified factor of a Lyapunov function per round")
-    found = [_tuned(method, L, mu, N, k, zeta, R, p, rounds) for k in ([K] if isinstance(K, int) else K)]
-    return min(found, key=_value)
+    if method == "fedsgd":
+        gamma = 2.0 / (given.L + given.mu)
+        value = fedavg_round(gamma, 1.0, L=given.L, mu=given.mu, N=given.N, K=1, zeta=0.0)
+        return Tuned(method, gamma, 1, None, value, "exact factor of |x-x*|^2 per round")
+    return min((_tuned(method, k, given) for k in counts), key=_value)
 
 
 def fedavg_round(gamma: float, R2: float, *, L: float, mu: float, N: int, K: int, zeta: float, p: float = 1.0) -> float:
@@ -118,19 +126,18 @@ def fedprox_round(gamma: float, R2: float, *, L: float, mu: float, N: int, zeta:
     return pep.maximize(fedprox(pep, gamma=gamma, R=R2**0.5, zeta=zeta)).dual_value
 
 
-def _tuned(method: str, L: float, mu: float, N: int, K: int, zeta: float, R: float, p: float, rounds: int) -> Tuned:
-    scale = R**2 or 1.0
+def _tuned(method: str, K: int, given: _Given) -> Tuned:
+    L, mu, N, zeta = given.L, given.mu, given.N, given.zeta
     if method == "fedprox":
         one, largest = partial(fedprox_round, L=L, mu=mu, N=N, zeta=zeta), 100.0 / L
     else:
-        one, largest = partial(fedavg_round, L=L, mu=mu, N=N, K=K, zeta=zeta, p=p), 2.0 / L
-    gamma, value = _least(partial(_after, one, R**2, rounds), largest)
+        one, largest = partial(fedavg_round, L=L, mu=mu, N=N, K=K, zeta=zeta, p=given.p), 2.0 / L
+    gamma, value = _least(partial(_after, one, given.R**2, given.rounds), largest)
     if not isfinite(value):
         raise WorstCaseError(f"No step of {method} up to {largest:g} has a finite worst case.", "unbounded")
-    if method == "fedsgd":
-        return Tuned(method, gamma, 1, None, value / scale, "exact factor of |x-x*|^2 per round")
-    how = "exact" if rounds == 1 else f"upper bound after {rounds} rounds"
-    return Tuned(method, gamma, K, None, value, f"worst E|x-x*|^2, {how}")
+    how = "exact" if given.rounds == 1 else f"upper bound after {given.rounds} rounds"
+    edge = "; longer steps than this, the longest tried, are better" if gamma >= largest * (1 - 1e-6) else ""
+    return Tuned(method, gamma, K, None, value, f"worst E|x-x*|^2, {how}{edge}")
 
 
 def _after(one: Callable[[float, float], float], R2: float, rounds: int, gamma: float) -> float:
@@ -160,28 +167,57 @@ def _value(one: Tuned) -> float:
 
 
 METHODS: dict[str, frozenset[str]] = {
-    "fedsgd": frozenset({"L", "mu", "N", "R"}),
+    "fedsgd": frozenset({"L", "mu", "N"}),
     "fedavg": frozenset({"L", "mu", "N", "R", "K", "zeta", "p", "rounds"}),
     "fedprox": frozenset({"L", "mu", "N", "R", "zeta", "rounds"}),
-    "fedmm": frozenset({"L", "mu", "N", "R", "omega", "p"}),
+    "fedmm": frozenset({"L", "mu", "N", "omega", "p"}),
 }
 """The methods, and the parameters each of them has."""
 
-DEFAULTS = {"K": 1, "zeta": 0.0, "omega": 0.0, "p": 1.0, "rounds": 1}
+DEFAULTS = {"zeta": 0.0, "R": 1.0, "omega": 0.0, "p": 1.0, "rounds": 1}
+
+MOST_STEPS = 16
+"""Local steps up to which a worst case is solved: beyond, the program is slow and its accuracy poor."""
 
 
-def _check(method: str, **given: Any) -> None:
+class _Given(NamedTuple):
+    L: float
+    mu: float
+    N: int
+    zeta: float
+    R: float
+    omega: float
+    p: float
+    rounds: int
+
+
+def _checked(method: str, **given: Any) -> _Given:
     for name, default in DEFAULTS.items():
         if name not in METHODS[method] and given[name] != default:
             raise SpecError(f"{method} has no {name} to tune for, got {name} = {given[name]}; leave it out.")
-    for name in ("zeta", "R", "omega"):
-        if not (isfinite(given[name]) and given[name] >= 0):
-            raise SpecError(f"Expected {name} >= 0 and finite, got {given[name]}.")
-    if not 0 < given["p"] <= 1:
-        raise SpecError(f"Expected a probability p in (0, 1], got {given['p']}.")
-    if method in ("fedsgd", "fedmm") and not 0 < given["mu"] < given["L"]:
-        raise SpecError(f"Expected 0 < mu < L for a contraction factor, got mu = {given['mu']} and L = {given['L']}.")
-    counts = [given["K"]] if isinstance(given["K"], int) else list(given["K"])
-    for name, values in (("K", counts), ("rounds", [given["rounds"]])):
-        if not values or any(isinstance(k, bool) or not isinstance(k, int) or k < 1 for k in values):
-            raise SpecError(f"Expected {name} as an integer from 1 (for K also a sequence of them), got {given[name]!r}.")
+    numbers = {name: _number(name, given[name]) for name in ("L", "mu", "zeta", "R", "omega", "p")}
+    if numbers["L"] <= 0:
+        raise SpecError(f"Expected a smoothness L > 0, got {numbers['L']}.")
+    for name in ("zeta", "omega"):
+        check_between(name, numbers[name], 0, None)
+    for name, most in (("p", 1), ("R", None)):
+        check_between(name, numbers[name], 0, most, open_left=True)
+    if method in ("fedsgd", "fedmm") and not 0 < numbers["mu"] < numbers["L"]:
+        raise SpecError(f"Expected 0 < mu < L for a contraction factor, got mu = {numbers['mu']} and L = {numbers['L']}.")
+    return _Given(**numbers, N=check_count("N", given["N"], None), rounds=check_count("rounds", given["rounds"], None))
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, (bool, str)) or not isinstance(value, Real) or not isfinite(value):
+        raise SpecError(f"Expected {name} as a finite number, got {value!r}.")
+    return float(value)
+
+
+def _counts(method: str, K: Any) -> list[int]:
+    """K as a list of integers."""
+    counts = [K] if isinstance(K, (int, Integral)) else list(K) if isinstance(K, Iterable) else []
+    if not counts:
+        raise SpecError(f"Expected K as an integer from 1 to {MOST_STEPS}, or several, got {K!r}.")
+    if "K" not in METHODS[method] and counts != [1]:
+        raise SpecError(f"{method} has no K to tune for, got K = {K}; leave it out.")
+    return [check_count("K", k, MOST_STEPS) for k in counts]

@@ -21,12 +21,9 @@ from theory_checks.client_class import ClientClass, client_class
 from theory_checks.fedmm_step import certified_step
 from theory_checks.pep import SymPEP, WorstCaseError
 from theory_checks.pep.programs.local_gd import local_gd
-from theory_checks.tuned import fedavg_round
+from theory_checks.tuned import MOST_STEPS, fedavg_round
 
 __all__ = ["rows"]
-
-MOST_STEPS = 16
-"""Local steps up to which the worst case is solved: beyond, the program is slow and its accuracy poor."""
 
 
 def rows(composition: Composition) -> list[tuple[str, str]]:
@@ -66,11 +63,15 @@ def _gradient(composition: Composition, algorithm: FedSGD | FedAvg) -> list[tupl
     gamma = settled.step.value
     exact = fedavg_round(gamma, 1.0, L=found.L, mu=found.mu, N=found.N, K=K, zeta=0.0)
     if isinstance(settled, FedSGD):
+        published = 1.0 - gamma * found.mu
         best = 2.0 / (found.L + found.mu)
         least = ((found.L - found.mu) / (found.L + found.mu)) ** 2
         return [
             ("worst case", f"{_class(found)}:"),
-            ("", f"|theta - theta*|^2 shrinks by {exact:.6f} a round, exactly"),
+            (
+                "",
+                f"|theta - theta*|^2, like f - f*, shrinks by {exact:.6f} a round, exactly (published for f - f*: {published:.6f})",
+            ),
             ("", f"the best step 2/(L + mu) = {best:.4g} has {least:.6f}"),
         ]
     world = SymPEP(L=found.L, mu=found.mu, N=found.N)
@@ -78,6 +79,7 @@ def _gradient(composition: Composition, algorithm: FedSGD | FedAvg) -> list[tupl
     return [
         ("worst case", f"{_class(found)}, each term exact:"),
         ("", f"|theta+ - theta*| <= {exact**0.5:.6f} |theta - theta*| + {max(drift, 0.0) ** 0.5:.4g} zeta"),
+        ("", f"the usual estimate of the drift, gamma^2 L K(K-1)/2 zeta, is {gamma**2 * found.L * K * (K - 1) / 2:.4g} zeta"),
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fedmm import SpecError
+from fedmm import FedmmError, SpecError
 from theory_checks import crossover, phase_diagram, tune
 from theory_checks.tuned import fedavg_round
 
@@ -93,11 +93,17 @@ def test_crossover_is_where_two_steps_tie() -> None:
     [
         ({"method": "fedavgg"}, "Did you mean 'fedavg'"),
         ({"method": "fedsgd", "K": 2}, "fedsgd has no K"),
+        ({"method": "fedsgd", "R": 0.0}, "fedsgd has no R"),
         ({"method": "fedmm", "zeta": 1.0}, "fedmm has no zeta"),
-        ({"method": "fedavg", "zeta": -1.0}, "zeta >= 0"),
-        ({"method": "fedavg", "zeta": float("nan")}, "zeta >= 0"),
+        ({"method": "fedmm", "N": "a"}, "N as an integer"),
+        ({"method": "fedavg", "L": 0}, "L > 0"),
+        ({"method": "fedavg", "L": "a"}, "L as a finite number"),
+        ({"method": "fedavg", "R": 0.0}, "R in \\(0"),
+        ({"method": "fedavg", "zeta": -1.0}, "zeta in"),
+        ({"method": "fedavg", "zeta": float("nan")}, "zeta as a finite number"),
         ({"method": "fedavg", "K": 0}, "K as an integer"),
         ({"method": "fedavg", "K": ()}, "K as an integer"),
+        ({"method": "fedavg", "K": 17}, "from 1 to 16"),
         ({"method": "fedavg", "rounds": 1.5}, "rounds as an integer"),
         ({"method": "fedavg", "p": 0.0}, "p in \\(0, 1\\]"),
         ({"method": "fedsgd", "mu": 0.0}, "0 < mu < L"),
@@ -109,7 +115,24 @@ def test_bad_parameters_are_refused(arguments: dict, words: str) -> None:
         tune(**({"mu": MU} | arguments))
 
 
-def test_empty_axes_are_refused() -> None:
+def test_a_noise_that_no_step_survives_is_refused() -> None:
+    with pytest.raises(FedmmError, match="certified"):
+        tune("fedmm", mu=MU, N=10, omega=1e9, p=1e-6)
+
+
+def test_numpy_numbers_are_numbers() -> None:
+    assert tune("fedavg", mu=np.float64(MU), K=np.int64(2)).K == 2
+    assert phase_diagram(mu=MU, zetas=np.array([0.0, 1.0]), Ks=np.array([1, 2])).best == (2, 1)
+
+
+def test_the_edge_of_the_search_is_said() -> None:
+    """FedProx without heterogeneity: the longer the step the better."""
+    assert "longest tried" in tune("fedprox", mu=MU).what
+
+
+def test_bad_axes_are_refused() -> None:
+    with pytest.raises(SpecError, match="increasing zetas"):
+        phase_diagram(mu=MU, zetas=(1.0, 0.0))
     with pytest.raises(SpecError, match="at least one zeta"):
         phase_diagram(mu=MU, zetas=())
     with pytest.raises(SpecError, match="at least 2"):
