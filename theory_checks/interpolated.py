@@ -102,8 +102,8 @@ class Interpolated(Problem):
     def facts(self, federation: Federation) -> Facts:
         """L, and mu as the clients' mean; nothing else is known of functions through points."""
         mu = sum(w * float(data.mu[0]) for w, data in zip(federation.weights, federation, strict=True))
-        known = {"smoothness": "exact", "strong_convexity": "bound: the clients' mean"}
-        unknown = dict.fromkeys((*SURROGATE, "oracle_variance"), "unknown: there is no surrogate")
+        known: dict[str, str] = {"smoothness": "exact", "strong_convexity": "bound: the clients' mean"}
+        unknown: dict[str, str] = dict.fromkeys((*SURROGATE, "oracle_variance"), "unknown: there is no surrogate")
         unknown["hessian_lipschitz"] = "unknown: gradients have kinks"
         unknown |= dict.fromkeys(("optimum", "lower_bound"), "unknown: only values and gradients at points are given")
         smoothness = max(float(data.L[0]) for data in federation)
