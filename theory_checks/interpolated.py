@@ -36,6 +36,9 @@ from fedmm.types import Batch, Facts
 
 __all__ = ["Interpolated", "Triplets", "least_on_simplex"]
 
+SURROGATE = ("v_min", "v_max", "composite_smoothness", "field_lipschitz", "unconstrained")
+"""Facts about a surrogate."""
+
 ROUNDING = 1e-13
 """A reduced cost above minus this (relative to the problem's size) is not worth another point."""
 
@@ -97,13 +100,14 @@ class Interpolated(Problem):
         return self
 
     def facts(self, federation: Federation) -> Facts:
-        """L and mu as declared; the optimum is f(0), where the triplets have it."""
+        """L, and mu as the clients' mean; nothing else is known of functions through points."""
         mu = sum(w * float(data.mu[0]) for w, data in zip(federation.weights, federation, strict=True))
-        return Facts(
-            smoothness=max(float(data.L[0]) for data in federation),
-            strong_convexity=mu,
-            notes={"smoothness": "exact", "strong_convexity": "bound: the clients' mean"},
-        )
+        known: dict[str, str] = {"smoothness": "exact", "strong_convexity": "bound: the clients' mean"}
+        unknown: dict[str, str] = dict.fromkeys((*SURROGATE, "oracle_variance"), "unknown: there is no surrogate")
+        unknown["hessian_lipschitz"] = "unknown: gradients have kinks"
+        unknown |= dict.fromkeys(("optimum", "lower_bound"), "unknown: only values and gradients at points are given")
+        smoothness = max(float(data.L[0]) for data in federation)
+        return Facts(smoothness=smoothness, strong_convexity=mu, notes=known | unknown)
 
     def _both(self, data: Triplets, theta: Array) -> tuple[Array, Array]:
         points = to_numpy(theta).astype(np.float64, copy=False)

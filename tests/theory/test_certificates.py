@@ -25,6 +25,7 @@ from theory_checks.check_certificate import check, digest, main, semidefinite
 from theory_checks.pep import SymPEP, WorstCaseError, mean, norm2
 from theory_checks.pep.certificate import rebuild
 from theory_checks.pep.certify import certify
+from theory_checks.pep.classes import rows
 from theory_checks.pep.programs import Step
 from theory_checks.pep.programs.byzantine import byzantine_gd
 from theory_checks.pep.programs.diana import diana_factor
@@ -139,6 +140,16 @@ def a_step(world: Any) -> Any:
 
 def two_scalars(world: Any) -> Any:
     return norm2(world.gstar), norm2(world.gstar)
+
+
+@pytest.mark.parametrize(("mu", "L"), [(F(0), F(1)), (F(1, 10), F(5, 3)), (F(-1), F(1))])
+def test_inequalities_in_fractions_are_those_in_floats(mu: F, L: F) -> None:
+    rng = np.random.default_rng(0)
+    X, G = (np.array([F(int(v), 6) for v in rng.integers(-9, 9, 12)], dtype=object).reshape(3, 4) for _ in range(2))
+    exact = rows(X, G, mu, L)
+    assert all(isinstance(v, F) for v in exact.flat)
+    np.testing.assert_allclose(exact.astype(float), rows(X.astype(float), G.astype(float), float(mu), float(L)), atol=1e-12)
+    assert (exact == exact.transpose(0, 2, 1)).all()
 
 
 def test_what_has_no_proof_is_refused() -> None:

@@ -13,14 +13,20 @@ import pytest
 
 from fedmm import Batched, FedAvg, Federation, FedSGD, Samples, solve
 from fedmm.errors import DataError, SpecError
+from fedmm.testing import check_problem
 from theory_checks.interpolated import Interpolated, Triplets, least_on_simplex
 from theory_checks.pep import SymPEP, WorstCaseError, norm2
+from theory_checks.pep.assemble import Rows, assemble, stacked
 from theory_checks.pep.export import realize
+from theory_checks.pep.programs.byzantine import byzantine_gd
+from theory_checks.pep.programs.fedlin import fedlin
+from theory_checks.pep.programs.fedprox import fedprox
 from theory_checks.pep.programs.gradient_descent import gd_distance, gd_gap
-from theory_checks.pep.programs.local_gd import local_gd, sampled_round
+from theory_checks.pep.programs.local_gd import averaged_iterate, local_gd, sampled_round
 from theory_checks.pep.programs.prox_gradient import prox_gradient_gap
 from theory_checks.pep.programs.proxskip import proxskip_step
-from theory_checks.worst_federation import WorstCase, biased, load_worst_case, worst_case
+from theory_checks.pep.solve import floats, maximize
+from theory_checks.worst_federation import TIGHT, WorstCase, biased, load_worst_case, worst_case
 
 ONE: dict[str, Any] = {"L": 1.0, "mu": 0.1}
 
@@ -205,6 +211,40 @@ def test_the_least_function_takes_its_triplets_and_stays_in_its_class() -> None:
                 dx, dg = places[i] - places[j], gradients[i] - gradients[j]
                 least = gradients[j] @ dx + (dg @ dg / L + mu * dx @ dx - 2 * mu / L * dg @ dx) / (2 * (1 - mu / L))
                 assert values[i] - values[j] >= least - 1e-11
+
+
+def test_the_laws_of_problems_hold() -> None:
+    case = local(3, 3)
+    report = str(check_problem(case.problem, case.federation, case.theta0))
+    assert "0 fail" in report
+
+
+PROGRAMS: list[tuple[Any, dict[str, Any], dict[str, Any]]] = [
+    (local_gd, {"K": 4, "gamma": 0.25, "R": 1.0, "zeta": 0.3, "also_at_start": True}, {**ONE, "N": 3}),
+    (local_gd, {"K": 2, "gamma": 0.5, "R": 1.0, "zeta": 1.0}, {"L": (1.0, 0.5, 0.2), "mu": 0.1, "N": (2, 1, 3)}),
+    (averaged_iterate, {"K": 2, "gamma": 0.1, "R": 1.0, "zeta": 1.0, "rounds": 2}, {"L": 1.0, "mu": 0.0, "N": 2}),
+    (fedlin, {"eta": 0.25, "tau": 2}, {**ONE, "N": 2}),
+    (fedprox, {"gamma": 1.0, "zeta": 1.0}, {**ONE, "N": 2}),
+    (byzantine_gd, {"gamma": 0.5, "kappa": 0.25}, {**ONE, "N": 5}),
+]
+
+
+@pytest.mark.parametrize(("program", "parameters", "world"), PROGRAMS, ids=[case[0].__name__ for case in PROGRAMS])
+def test_realised_worst_cases_meet_every_inequality_to_rounding(
+    program: Any, parameters: dict[str, Any], world: dict[str, Any]
+) -> None:
+    """The solver's matrices violate some by 1e-11; those of the vectors do not, and measure the same."""
+    pep = SymPEP(**world)
+    measured = program(pep, **parameters)
+    result = maximize(pep, measured, ladder=TIGHT)
+    found = realize(pep, result)
+    M, D = found.mean.T @ found.mean, np.array([U.T @ U for U in found.deviations])
+
+    def left(rows: Rows) -> np.ndarray:
+        return np.sum(rows.M * M, (1, 2)) + np.sum(rows.D * D, (1, 2, 3)) + rows.F @ found.F + rows.const
+
+    assert left(floats(assemble(pep))).max() < 1e-14
+    assert left(floats(stacked(pep, [measured])))[0] == pytest.approx(result.value, abs=1e-9)
 
 
 def test_weights_are_optimal_to_rounding() -> None:

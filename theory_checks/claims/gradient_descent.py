@@ -33,7 +33,7 @@ from fedmm.problem import Problem
 from problems.huber import Huber
 from problems.quadratic import Quadratic
 from theory_checks.claim import Claim, Condition, Measure, Mutant, Status
-from theory_checks.pep.engines import proved
+from theory_checks.pep.engines import proved, replayed_descent
 from theory_checks.pep.measure import observed, worst
 from theory_checks.pep.programs.gradient_descent import gd_distance, gd_factor, gd_gap
 from theory_checks.quadratic_clients import alike, scattered
@@ -92,6 +92,11 @@ def convex_gap_proved(*, seed: int, **setting: Any) -> float:
     return convex_gap_by(proved, **setting)
 
 
+def convex_gap_replayed(*, seed: int, **setting: Any) -> float:
+    """FedSGD on the worst federation."""
+    return convex_gap_by(replayed_descent, **setting)
+
+
 def convex_gap_batch(*, seed: int, **setting: Any) -> float:
     """The worst of a batch of quadratic federations."""
     return convex_gap_by(observed, **setting)
@@ -148,6 +153,11 @@ def distance_proved(*, seed: int, **setting: Any) -> float:
     return distance_by(proved, **setting)
 
 
+def distance_replayed(*, seed: int, **setting: Any) -> float:
+    """FedSGD on the worst federation."""
+    return distance_by(replayed_descent, **setting)
+
+
 def distance_batch(*, seed: int, **setting: Any) -> float:
     """The worst of a batch of quadratic federations."""
     return distance_by(observed, **setting)
@@ -191,6 +201,11 @@ def gap_worst(*, seed: int, **setting: Any) -> float:
 def gap_proved(*, seed: int, **setting: Any) -> float:
     """A bound of the worst case, proved in fractions."""
     return gap_by(proved, **setting)
+
+
+def gap_replayed(*, seed: int, **setting: Any) -> float:
+    """FedSGD on the worst federation."""
+    return gap_by(replayed_descent, **setting)
 
 
 def gap_batch(*, seed: int, **setting: Any) -> float:
@@ -252,7 +267,7 @@ def ordered(*, L: float, mu: float, **_: Any) -> bool:
 
 SHORT = Condition("0 < gamma <= 1/L", at_most_one)
 LONG = (Condition("0 < mu < L", ordered), Condition("0 < gamma < 2/L", below_two))
-EVERY = ("simulation", "batch", "pep", "certificate")
+EVERY = ("simulation", "batch", "pep", "certificate", "replay")
 
 # ---- the claims
 
@@ -270,10 +285,11 @@ CLAIMS = (
             "batch": convex_gap_batch,
             "pep": convex_gap_worst,
             "certificate": convex_gap_proved,
+            "replay": convex_gap_replayed,
         },
         mutants=(
-            Mutant("4 t gamma L + 2 -> 4 t gamma L + 2.1", convex_gap_false, ("simulation", "pep", "certificate")),
-            Mutant("4 t gamma L + 2 -> 4.1 t gamma L + 2", convex_gap_false_rate, ("simulation", "pep", "certificate")),
+            Mutant("4 t gamma L + 2 -> 4 t gamma L + 2.1", convex_gap_false, ("simulation", "pep", "certificate", "replay")),
+            Mutant("4 t gamma L + 2 -> 4.1 t gamma L + 2", convex_gap_false_rate, ("simulation", "pep", "certificate", "replay")),
         ),
         conditions=(SHORT,),
         method="fedsgd",
@@ -288,7 +304,13 @@ CLAIMS = (
         kind="tight",
         setting=joined(long(), R=SIZES),
         promised=distance,
-        engines={"simulation": distance_seen, "batch": distance_batch, "pep": distance_worst, "certificate": distance_proved},
+        engines={
+            "simulation": distance_seen,
+            "batch": distance_batch,
+            "pep": distance_worst,
+            "certificate": distance_proved,
+            "replay": distance_replayed,
+        },
         mutants=(
             Mutant("max(1 - gamma mu, |1 - gamma L|) -> 1 - gamma mu", distance_false, EVERY),
             Mutant("2t -> 2t + 2", distance_false_power, EVERY),
@@ -306,7 +328,7 @@ CLAIMS = (
         kind="tight",
         setting=joined(long(), Delta=SIZES),
         promised=gap,
-        engines={"simulation": gap_seen, "batch": gap_batch, "pep": gap_worst, "certificate": gap_proved},
+        engines={"simulation": gap_seen, "batch": gap_batch, "pep": gap_worst, "certificate": gap_proved, "replay": gap_replayed},
         mutants=(Mutant("2t -> 2t + 1", gap_false, EVERY),),
         conditions=LONG,
         method="fedsgd",

@@ -8,7 +8,7 @@ the drift), so that accuracy is relative.
 |---|---|
 | `proved` | any program, as `theory_checks.pep.measure.worst` measures it: a bound proved in exact fractions, rounded up |
 | `certified_local_gd` | an upper bound proved in exact fractions, rounded up |
-| `replayed_local_gd` | what the library's FedAvg does on the exported worst case |
+| `replayed_descent`, `replayed_local_gd` | what the library's FedSGD and FedAvg do on the exported worst case |
 
 All agree with the exact worst case to about 1e-7.
 """
@@ -21,12 +21,13 @@ from functools import lru_cache
 from math import inf, nextafter, sqrt
 from typing import Any
 
-from fedmm.algorithms import FedAvg
+from fedmm.algorithms import FedAvg, FedSGD
 from theory_checks.pep.certify import certify
+from theory_checks.pep.programs.gradient_descent import gd_distance
 from theory_checks.pep.programs.local_gd import local_gd
 from theory_checks.worst_federation import worst_case
 
-__all__ = ["certified_local_gd", "drift", "meant", "proved", "replayed_local_gd", "root_up", "up"]
+__all__ = ["certified_local_gd", "drift", "meant", "proved", "replayed_descent", "replayed_local_gd", "root_up", "up"]
 
 
 def meant(x: float) -> Fraction:
@@ -68,6 +69,22 @@ def proved(
     """
     exact = {name: meant(value) if isinstance(value, float) else value for name, value in parameters.items()}
     return up(certify(program, exact, L=1, mu=meant(mu), N=N, shared_optimum=shared_optimum, regularizer=regularizer).bound)
+
+
+@lru_cache(maxsize=1 << 14)
+def replayed_descent(program: Callable[..., Any], *, mu: float, N: int, gamma: float, t: int) -> float:
+    """What the library's FedSGD does in t rounds on the worst federation for a text of gradient descent, L = 1.
+
+    Measures the squared distance for `gd_distance`, and the gap for `gd_gap` and `gd_factor`.
+
+    Raises
+    ------
+    WorstCaseError
+        If there is no worst case.
+    """
+    case = worst_case(program, {"gamma": gamma, "t": t}, L=1.0, mu=mu, N=N)
+    distance, gap = case.replay(FedSGD(step=gamma), t)
+    return distance if program is gd_distance else gap
 
 
 def drift(world: Any, *, K: int, gamma: Any, unit: Any) -> Any:
