@@ -39,6 +39,15 @@ Numbers = tuple[tuple[str, Any], ...]
 """Named values, hashable."""
 
 
+RTOL = 1e-6
+"""What solver and rounding may cost."""
+
+
+def below(small: float, large: float) -> bool:
+    """small <= large, to rounding."""
+    return small <= large + RTOL * abs(large)
+
+
 @dataclass(frozen=True)
 class Case:
     """A program, its grid of worlds and of parameters, and the bound published for it, if any.

@@ -102,11 +102,13 @@ def test_a_million_clients_are_six_kinds() -> None:
     assert 0.8 < batch.worst(local_gd(batch, **parameters)) <= pep.maximize(local_gd(pep, **parameters)).dual_value
 
 
-def test_prox_is_the_implicit_step() -> None:
-    batch = Batch(L=1.0, mu=0.1, N=3)
+@pytest.mark.parametrize(("mu", "gamma"), [(0.1, 2.5), (-1.0, 0.6)])
+def test_prox_is_the_implicit_step(mu: float, gamma: float) -> None:
+    batch = Batch(L=1.0, mu=mu, N=3)
     x = batch.point()
-    y = batch.prox(x, 2.5)
-    np.testing.assert_allclose(batch.measure(norm2(y + 2.5 * batch.grad(y) - x)), 0.0, atol=1e-24 * 1e6)
+    y = batch.prox(x, gamma)
+    np.testing.assert_allclose(batch.measure(norm2(y + gamma * batch.grad(y) - x)), 0.0, atol=1e-20)
+    assert batch.worst(norm2(y - x)) > 0.1
 
 
 def test_the_regulariser_is_convex_and_its_prox_optimal() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,7 @@ def unsvec(v: np.ndarray, n: int) -> np.ndarray:
     return X
 
 
+@lru_cache(maxsize=128)
 def _triangle(n: int) -> tuple[np.ndarray, np.ndarray]:
     j, i = np.tril_indices(n)
     return i, j
