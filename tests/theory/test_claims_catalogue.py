@@ -20,6 +20,7 @@ from theory_checks.claims import (
     fixed_points,
     mean_field,
     mm,
+    mm_class,
     online,
     surrogates,
 )
@@ -33,6 +34,7 @@ FILES = (
     fixed_points,
     mean_field,
     mm,
+    mm_class,
     online,
     surrogates,
 )
@@ -54,7 +56,7 @@ TOPICS = {
     "what to aggregate: fixed points": ("naive-affine", "naive-homogeneous", "naive-l1"),
     "control variates": ("fedmm-server-memory", "no-control-variates-plateau", "control-variates-no-plateau"),
     "MM, descent in the metric of a quadratic surrogate": ("mm-quadratic-descent",),
-    "MM, linear rate": ("mm-linear-rate",),
+    "MM, linear rate": ("mm-linear-rate", "mm-linear-rate-class", "prox-gradient-strong-gap"),
     "EM, likelihood": ("em-likelihood",),
     "exact aggregation of surrogates": (
         "fedmm-monotone",
