@@ -19,7 +19,7 @@ from fedmm.errors import SpecError
 from theory_checks.pep.algebra import Scalar
 from theory_checks.pep.assemble import Rows, joined, stacked, valid
 from theory_checks.pep.conic import feasible, svec
-from theory_checks.pep.scaling import units
+from theory_checks.pep.scaling import ordinary, units
 from theory_checks.pep.solve import WorstCaseError, floats
 
 if TYPE_CHECKING:
@@ -28,11 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["Lyapunov", "certifies", "current", "search"]
 
 
-ORDINARY = (0.5, 50.0)
-"""Smoothness at which a search is solved as it is. Otherwise it is in units of its own: the solver's accuracy is absolute."""
-
-TOLERANCES = (1e-8, 1e-7)
-"""Of the solver, tried in turn."""
+RUNGS = {True: ((False, 1e-8), (True, 1e-8), (False, 1e-7)), False: ((True, 1e-8), (True, 1e-7))}
+"""(whether in own units, tolerance) of every attempt, for problems in ordinary units and for others."""
 
 
 class Lyapunov(NamedTuple):
@@ -99,16 +96,15 @@ class _Problem:
                 raise SpecError("Expected terms and inequalities without constants in a Lyapunov search; leave them out.")
         self.sides = [len(pep.means)] + [len(pep.devs)] * pep.r
         self.given = V, W, Q, rules, _current(pep, rules, V)
-        self.ordinary = ORDINARY[0] <= max(pep.L) <= ORDINARY[1]
+        self.ordinary = ordinary(pep.L)
         self.forms: dict[bool, _Form] = {}
 
     def at(self, rate: float) -> Lyapunov | None:
         """A solution at this rate, or None; what the solver leaves undecided it is asked in other units, then less strictly."""
-        for tolerance in TOLERANCES:
-            for own in (False, True) if self.ordinary else (True,):
-                decided, found = self._form(own).at(rate, self.sides, tolerance)
-                if decided:
-                    return found
+        for own, tolerance in RUNGS[self.ordinary]:
+            decided, found = self._form(own).at(rate, self.sides, tolerance)
+            if decided:
+                return found
         return None
 
     def _form(self, own: bool) -> _Form:
