@@ -60,8 +60,9 @@ def test_proxskip_that_always_communicates_is_gradient_descent(mu: float, gamma:
 
 
 @law
-@given(MU, st.sampled_from([0.25, 0.5, 1.0, 1.6]), st.sampled_from([0.3, 1.0]))
+@given(MU, st.sampled_from([0.25, 0.5, 1.0, 1.6]), st.sampled_from([0.35, 1.0]))
 def test_diana_and_fedmm_without_noise_are_gradient_descent(mu: float, gamma: float, alpha: float) -> None:
+    """Where (1-alpha)^2 is the rate itself the search is degenerate, and ends 2e-4 above it: alpha = .35 stays clear of that."""
     gd = worst(gd_distance, homogeneous(mu, 5), gamma=gamma, t=1, R=1.0)
     same(worst(diana_factor, homogeneous(mu, 5), gamma=gamma, alpha=alpha, omega=0.0, c=4), gd)
     same(worst(fedmm_factor, homogeneous(mu, 5), gamma=gamma, a=alpha, omega=0.0, c=4, p=1), gd)

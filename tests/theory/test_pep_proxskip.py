@@ -127,10 +127,16 @@ def test_instances_are_below_the_worst_case() -> None:
         assert batch.worst_factor(step.now, step.after, found.p.tolist()) <= found.rate + 1e-5
 
 
-def test_rescaling_changes_nothing() -> None:
-    """f -> c f: L and mu times c, gamma over c."""
-    world = SymPEP(L=4.0, mu=0.4, N=2)
-    assert world.maximize(proxskip_factor(world, gamma=0.2, p=0.6)).dual_value == pytest.approx(factor(0.8, 0.6), abs=1e-7)
+@pytest.mark.parametrize("L", [1e-6, 1e-3, 4.0, 1e3, 1e6])
+def test_rescaling_changes_nothing(L: float) -> None:
+    """f -> L f: mu times L, gamma over L; solvers must not lose the answer in their absolute accuracy."""
+
+    def numbers(L: float) -> tuple[float, float]:
+        one, two = SymPEP(L, 0.1 * L, 3), SymPEP(L, 0.1 * L, 3)
+        exact = one.maximize(proxskip_factor(one, gamma=0.8 / L, p=0.6)).dual_value
+        return exact, two.lyapunov(*proxskip_step(two, gamma=0.8 / L, p=0.6)).rate
+
+    assert numbers(L) == (pytest.approx(numbers(1.0)[0], abs=1e-6), pytest.approx(numbers(1.0)[1], abs=2e-5))
 
 
 def test_exact_coefficients() -> None:

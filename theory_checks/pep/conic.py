@@ -11,6 +11,9 @@ from theory_checks.pep.assemble import Rows
 
 __all__ = ["CANDIDATES", "Answer", "candidate", "feasible", "solve", "svec", "unsvec"]
 
+EDGE = 1e-8
+"""Residuals at which a point counts although the solver stopped short."""
+
 Answer = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """(multipliers, M, D, F)."""
 
@@ -42,21 +45,21 @@ def solve(A: Rows, C: Rows, form: str, tolerance: float, accepted: tuple[str, ..
     return solve_cvxpy(A, C, form)
 
 
-def feasible(G: np.ndarray, h: np.ndarray, zero: int, positive: int, sides: list[int], tolerance: float) -> np.ndarray | None:
-    """x with h - G x in {0}^zero x R_+^positive x PSD cones (svec of these sides), or None.
+def feasible(
+    G: np.ndarray, h: np.ndarray, zero: int, positive: int, sides: list[int], tolerance: float
+) -> tuple[bool, np.ndarray | None]:
+    """(decided, x): x with h - G x in {0}^zero x R_+^positive x PSD cones (svec of these sides), or None.
 
-    Where the solver stops short near the edge of feasibility, its point counts if its own residuals are within the tolerance;
-    else it is asked again at ten times the tolerance.
+    Decided is whether the solver solved the problem or found it infeasible. Where it stops short near the edge of feasibility,
+    its point counts if its own residuals are within `EDGE` too.
     """
-    for loose in (1.0, 10.0):
-        status, x, _ = _clarabel(np.zeros(G.shape[1]), G, h, zero, positive, sides, loose * tolerance)
-        if status == "Solved":
-            return x
-        if status in ("PrimalInfeasible", "DualInfeasible"):
-            break
-        if np.isfinite(x).all() and _violation(h - G @ x, zero, positive, sides) <= tolerance:
-            return x
-    return None
+    status, x, _ = _clarabel(np.zeros(G.shape[1]), G, h, zero, positive, sides, tolerance)
+    if status == "Solved":
+        return True, x
+    if status in ("PrimalInfeasible", "DualInfeasible"):
+        return True, None
+    fits = np.isfinite(x).all() and _violation(h - G @ x, zero, positive, sides) <= min(tolerance, EDGE)
+    return (True, x) if fits else (False, None)
 
 
 def _violation(slack: np.ndarray, zero: int, positive: int, sides: list[int]) -> float:

@@ -19,7 +19,7 @@ from fedmm.errors import SpecError
 from theory_checks.pep.algebra import Scalar
 from theory_checks.pep.assemble import Rows, joined, stacked, valid
 from theory_checks.pep.conic import feasible, svec
-from theory_checks.pep.scaling import units
+from theory_checks.pep.scaling import ordinary, units
 from theory_checks.pep.solve import WorstCaseError, floats
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["Lyapunov", "certifies", "current", "search"]
 
 
-ORDINARY = (0.5, 50.0)
-"""Smoothness at which a search is solved as it is. Otherwise it is in units of its own: the solver's accuracy is absolute."""
+RUNGS = {True: ((False, 1e-8), (True, 1e-8), (False, 1e-7)), False: ((True, 1e-8), (True, 1e-7))}
+"""(whether in own units, tolerance) of every attempt, for problems in ordinary units and for others."""
 
 
 class Lyapunov(NamedTuple):
@@ -84,7 +84,7 @@ def certifies(pep: SymPEP, now: Sequence[Scalar], after: Sequence[Scalar], targe
 
 
 class _Problem:
-    """The linear matrix inequalities, ready for any rate."""
+    """The linear matrix inequalities, ready for any rate: as they are, and in units of their own."""
 
     def __init__(self, pep: SymPEP, now: Sequence[Scalar], after: Sequence[Scalar], target: Scalar) -> None:
         if len(now) != len(after) or not now:
@@ -94,37 +94,67 @@ class _Problem:
         for rows in (V, W, Q, rules):
             if rows.const.any():
                 raise SpecError("Expected terms and inequalities without constants in a Lyapunov search; leave them out.")
-        self.terms, self.factors, self.one = np.ones(len(now)), np.ones(len(rules.labels)), 1.0
-        if not ORDINARY[0] <= max(pep.L) <= ORDINARY[1]:
-            own = units(joined([V, Q, rules]))
-            self.terms, (self.one,), self.factors = np.split(own.rows, [len(now), len(now) + 1])
-            V, W = (own._replace(rows=self.terms).of(rows) for rows in (V, W))
-            Q, rules = own._replace(rows=np.array([self.one])).of(Q), own._replace(rows=self.factors).of(rules)
-        self.r = pep.r
         self.sides = [len(pep.means)] + [len(pep.devs)] * pep.r
-        among = _current(pep, rules, V)
-        earlier, self.earlier = _picked(rules, among), self.factors[among]
-        first, second = _columns(rules, self.r), _columns(earlier, self.r)
-        self.k, self.m = V.F.shape[1], len(now)
-        self.J1, self.J2 = len(rules.labels), len(earlier.labels)
-        now_, after_, Q_ = (_columns(rows, self.r) for rows in (V, W, Q))
-        self.now, self.after, self.first, self.second = now_, after_, first, second
-        self.target = Q_[:, 0]
+        self.given = V, W, Q, rules, _current(pep, rules, V)
+        self.ordinary = ordinary(pep.L)
+        self.forms: dict[bool, _Form] = {}
 
     def at(self, rate: float) -> Lyapunov | None:
-        """A solution at this rate, or None."""
-        k, m, J1, J2 = self.k, self.m, self.J1, self.J2
+        """A solution at this rate, or None; what the solver leaves undecided it is asked in other units, then less strictly."""
+        for own, tolerance in RUNGS[self.ordinary]:
+            decided, found = self._form(own).at(rate, self.sides, tolerance)
+            if decided:
+                return found
+        return None
+
+    def _form(self, own: bool) -> _Form:
+        if own not in self.forms:
+            V, W, Q, rules, among = self.given
+            plain = np.ones(len(V.labels) + 1 + len(rules.labels))
+            self.forms[own] = self._in_own_units() if own else _form(V, W, Q, rules, among, plain)
+        return self.forms[own]
+
+    def _in_own_units(self) -> _Form:
+        V, W, Q, rules, among = self.given
+        own = units(joined([V, Q, rules]))
+        terms, one, factors = np.split(own.rows, [len(V.labels), len(V.labels) + 1])
+        V, W, Q, rules = (own._replace(rows=rows).of(A) for A, rows in ((V, terms), (W, terms), (Q, one), (rules, factors)))
+        return _form(V, W, Q, rules, among, own.rows)
+
+
+class _Form(NamedTuple):
+    """The inequalities as columns, and the factors by which terms, target and inequalities were multiplied."""
+
+    now: np.ndarray
+    after: np.ndarray
+    target: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    k: int
+    factors: np.ndarray
+
+    def at(self, rate: float, sides: Sequence[int], tolerance: float) -> tuple[bool, Lyapunov | None]:
+        """(whether the solver could say, a solution at this rate)."""
+        k, m, J1, J2 = self.k, self.now.shape[1], self.first.shape[1], self.second.shape[1]
         top = np.concatenate([rate * self.now - self.after, self.first, np.zeros((len(self.target), J2))], axis=1)
         low = np.concatenate([self.now, np.zeros((len(self.target), J1)), self.second], axis=1)
         signs = np.concatenate([np.zeros((J1 + J2, m)), -np.eye(J1 + J2)], axis=1)
         G = np.concatenate([top[:k], low[:k], signs, -top[k:], -low[k:]])
         size = top.shape[0] - k
         h = np.concatenate([np.zeros(k), self.target[:k], np.zeros(J1 + J2 + size), -self.target[k:]])
-        x = feasible(G, h, 2 * k, J1 + J2, self.sides * 2, 1e-8)
+        decided, x = feasible(G, h, 2 * k, J1 + J2, [*sides] * 2, tolerance)
         if x is None:
-            return None
-        p, multipliers, positivity = x[:m] * self.terms, x[m : m + J1] * self.factors, x[m + J1 :] * self.earlier
-        return Lyapunov(rate, p / self.one, multipliers / self.one, positivity / self.one)
+            return decided, None
+        x = x * self.factors
+        return True, Lyapunov(rate, x[:m], x[m : m + J1], x[m + J1 :])
+
+
+def _form(V: Rows, W: Rows, Q: Rows, rules: Rows, among: np.ndarray, rows: np.ndarray) -> _Form:
+    r = V.D.shape[1]
+    terms, one, factors = np.split(rows, [len(V.labels), len(V.labels) + 1])
+    now, after, target, first = (_columns(part, r) for part in (V, W, Q, rules))
+    by = np.concatenate([terms, factors, factors[among]]) / one
+    return _Form(now, after, target[:, 0], first, first[:, among], V.F.shape[1], by)
 
 
 def _columns(rows: Rows, r: int) -> np.ndarray:
@@ -134,16 +164,13 @@ def _columns(rows: Rows, r: int) -> np.ndarray:
 
 def current(pep: SymPEP, rows: Rows, V: Rows) -> Rows:
     """The rows whose symbols were all declared before the last symbol that V uses, or are that symbol."""
-    return _picked(rows, _current(pep, rows, V))
+    keep = _current(pep, rows, V)
+    labels = tuple(label for label, kept in zip(rows.labels, keep, strict=True) if kept)
+    return Rows(rows.M[keep], rows.D[keep], rows.F[keep], rows.const[keep], labels)
 
 
 def _current(pep: SymPEP, rows: Rows, V: Rows) -> np.ndarray:
     return _last(pep, rows) <= _last(pep, V).max(initial=-1)
-
-
-def _picked(rows: Rows, keep: np.ndarray) -> Rows:
-    labels = tuple(label for label, kept in zip(rows.labels, keep, strict=True) if kept)
-    return Rows(rows.M[keep], rows.D[keep], rows.F[keep], rows.const[keep], labels)
 
 
 def _last(pep: SymPEP, rows: Rows) -> np.ndarray:

@@ -12,13 +12,17 @@ where all sums are over what is not zero, the coefficients come as near 1 as the
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from theory_checks.pep.assemble import Rows
 
-__all__ = ["Units", "spread", "units"]
+__all__ = ["Units", "ordinary", "spread", "units"]
+
+ORDINARY = (0.5, 50.0)
+"""Smoothness at which gradients are of the size of the points, or ten times it: problems are solved as they are."""
 
 TINY = 1e-13
 """Coefficients below this share of their row's largest are rounding."""
@@ -50,6 +54,11 @@ class Units(NamedTuple):
         y, M, D, F = answer
         outer = self.D[:, :, None] * self.D[:, None, :]
         return y * self.rows * size, M * np.outer(self.M, self.M), D * outer, F * self.F
+
+
+def ordinary(L: Sequence[Any]) -> bool:
+    """Whether gradients and points are of one size, for these smoothness constants of the classes."""
+    return bool(ORDINARY[0] <= max(L) <= ORDINARY[1])
 
 
 def spread(A: Rows) -> float:

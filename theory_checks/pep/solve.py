@@ -22,7 +22,7 @@ from fedmm.errors import FedmmError, SpecError
 from theory_checks.pep import conic
 from theory_checks.pep.algebra import Scalar
 from theory_checks.pep.assemble import Rows, assemble, stacked
-from theory_checks.pep.scaling import spread, units
+from theory_checks.pep.scaling import ordinary, spread, units
 
 if TYPE_CHECKING:
     from theory_checks.pep.problem import SymPEP
@@ -98,7 +98,9 @@ def maximize(pep: SymPEP, objective: Scalar, *, solver: str = "clarabel", ladder
     rungs = ladder if solver == "clarabel" else ((solver, 1e-8),)
     unit = np.abs(A.const).max(initial=0.0) or 1.0  # M, D and F are solved for in the unit of the assumptions
     B = A._replace(const=A.const / unit)
-    said, trusted = _ill_scaled(B, C, rungs) if spread(B) > ILL_SCALED else (_climb(B, C, rungs, (GAP, 1e-7)), True)
+    plain = ordinary(pep.L)
+    good = plain and spread(B) <= ILL_SCALED
+    said, trusted = (_climb(B, C, rungs, (GAP, 1e-7)), True) if good else _ill_scaled(B, C, rungs, plain)
     if isinstance(said, list):
         raise _refusal(said, A, trusted)
     (y, *blocks), rung = said
@@ -108,16 +110,19 @@ def maximize(pep: SymPEP, objective: Scalar, *, solver: str = "clarabel", ladder
     return Result(float(value), float(dual), M, D, F, y, A.labels, rung)
 
 
-def _ill_scaled(A: Rows, C: Rows, rungs: Rungs) -> tuple[tuple[conic.Answer, str] | list[str], bool]:
+def _ill_scaled(A: Rows, C: Rows, rungs: Rungs, plain_too: bool) -> tuple[tuple[conic.Answer, str] | list[str], bool]:
     """Plain units if they prove it well, else units of its own, else what plain units prove; and whether to trust a refusal."""
-    plain = _climb(A, C, rungs, (1e-5, 0.0))
-    if not isinstance(plain, list):
-        return plain, True
+    if plain_too:  # gradients of another size than points can fit wrong multipliers to a wrong example
+        plain = _climb(A, C, rungs, (1e-5, 0.0))
+        if not isinstance(plain, list):
+            return plain, True
     own = units(A)
     rows, (goal, size) = own.of(A), own.goal(C)
     found = _climb(rows, goal, rungs, (GAP, 1e-7))
     if not isinstance(found, list):
         return (own.back(found[0], size), f"{found[1]}, rescaled"), True
+    if not plain_too:
+        return found, spread(rows) < ILL_SCALED
     rough = _climb(A, C, rungs, (1e-4, 1e-5 * size))  # a value that is small for this objective, to what is small for it
     return (found if isinstance(rough, list) else rough), spread(rows) < ILL_SCALED
 
