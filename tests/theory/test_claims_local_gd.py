@@ -11,10 +11,10 @@ from fedmm import FedAvg, Federation, FixedSize, solve
 from fedmm.errors import SpecError
 from problems import Quadratic
 from theory_checks.claim import Claim
-from theory_checks.claims import local_gd, local_gd_averaged, local_gd_sampled, lookup
+from theory_checks.claims import local_gd, local_gd_averaged, local_gd_ball, local_gd_sampled, lookup
 from theory_checks.quadratic_clients import alike, opposed, scattered
 
-CLAIMS = (*local_gd.CLAIMS, *local_gd_averaged.CLAIMS, *local_gd_sampled.CLAIMS)
+CLAIMS = (*local_gd.CLAIMS, *local_gd_ball.CLAIMS, *local_gd_averaged.CLAIMS, *local_gd_sampled.CLAIMS)
 
 
 def both(claim: Claim, setting: dict) -> tuple[float, dict[str, float]]:
@@ -57,6 +57,22 @@ def test_the_drift_is_the_exact_worst_case_and_two_scalar_clients_attain_it(data
     assert measured["pep"] == pytest.approx(promised, rel=1e-6)
     if setting["N"] % 2 == 0:
         assert measured["simulation"] == pytest.approx(promised, rel=1e-12)
+
+
+@given(data=st.data())
+def test_one_client_stays_in_its_ball_and_two_quadratics_reach_it(data: st.DataObject) -> None:
+    """The solver to 1e-6, the library's FedAvg to 1e-12: the end points of the diameter."""
+    claim = lookup("local-gd-ball")
+    setting = data.draw(claim.setting)
+    promised, measured = both(claim, setting)
+    assert measured["pep"] == pytest.approx(promised, rel=1e-6)
+    assert measured["simulation"] == pytest.approx(promised, rel=1e-12)
+
+
+def test_for_longer_steps_the_ball_is_left() -> None:
+    """gamma L = 1.2, K = 3: the exact worst case is 2.3 % outside."""
+    setting = {"L": 1.0, "mu": 0.1, "gamma": 1.2, "K": 3, "zeta": 1.0, "N": 2, "seed": 0}
+    assert local_gd_ball.exact(**setting) / local_gd_ball.radius(**setting) == pytest.approx(1.0229, abs=1e-4)
 
 
 def test_random_instances_do_not_see_a_small_error() -> None:

@@ -5,6 +5,7 @@ The references were computed by an independent implementation of the symmetric p
 
 from __future__ import annotations
 
+from itertools import product
 from math import inf, sqrt
 
 import numpy as np
@@ -81,6 +82,25 @@ def test_drift_from_the_optimum_is_the_closed_form(mu: float, gamma: float, K: i
     assert closed == printed(value)
     assert exact_drift(L=1.0, mu=mu, N=2, K=K, gamma=gamma, zeta=1.0) == pytest.approx(closed, rel=2e-7)
     assert classical_drift(L=1.0, K=K, gamma=gamma, zeta=1.0) == printed(usual)
+
+
+@pytest.mark.parametrize("K", [2, 3, 4, 5, 6])
+def test_the_closed_form_is_exact_on_a_grid_of_steps_up_to_1_over_L(K: int) -> None:
+    """To 1e-6: a proof for K > 2 is missing, so this is what "numerically exact" means."""
+    for mu, gamma in product((0.001, 0.01, 0.05, 0.1, 0.3, 0.7), (0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)):
+        closed = drift(L=1.0, mu=mu, K=K, gamma=gamma, zeta=1.0)
+        assert exact_drift(L=1.0, mu=mu, N=2, K=K, gamma=gamma, zeta=1.0) == pytest.approx(closed, rel=1e-6)
+
+
+@slow
+@pytest.mark.parametrize("K", [1, 2, 3, 4, 5, 6])
+def test_the_sum_bounds_the_exact_worst_case_on_a_grid(K: int) -> None:
+    """1,440 settings, to 1e-7."""
+    sizes = ((1.0, 1.0), (1.0, 0.1), (0.1, 1.0), (1.0, 3.0), (1.0, 0.01))
+    steps = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
+    for mu, gamma, (R, zeta) in product((0.001, 0.01, 0.05, 0.1, 0.3, 0.7), steps, sizes):
+        bound = contraction(mu=mu, K=K, gamma=gamma, R=R) + drift(L=1.0, mu=mu, K=K, gamma=gamma, zeta=zeta)
+        assert sqrt(worst(K, gamma, R, zeta, mu=mu)) <= bound * (1 + 1e-7)
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,18 @@ def test_other_solvers_agree(name: str) -> None:
     assert result.dual_value == pytest.approx(result.value, abs=tolerance)
 
 
+def test_a_solver_that_stops_short_under_cvxpy_is_an_error_without_a_warning() -> None:
+    """SCS after two iterations: CVXPY calls it inaccurate (with a warning) or fails, and neither is a value."""
+    cvxpy = pytest.importorskip("cvxpy", reason="CVXPY is not installed: it is in the extra fedmm[cvxpy]")
+    pep, objective = problem(K=3)
+    with pytest.MonkeyPatch.context() as patch:
+        real = cvxpy.Problem.solve
+        patch.setattr(cvxpy.Problem, "solve", lambda self, solver: real(self, solver=solver, max_iters=2))
+        with pytest.raises(WorstCaseError, match="stopped short") as caught:
+            pep.maximize(objective, solver="SCS")
+    assert caught.value.status == "inaccurate"
+
+
 def test_unknown_solvers_are_refused() -> None:
     pytest.importorskip("cvxpy", reason="CVXPY is not installed: it is in the extra fedmm[cvxpy]")
     pep, objective = problem()

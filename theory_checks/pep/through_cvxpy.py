@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,9 @@ def solve_cvxpy(A: Rows, C: Rows, solver: str) -> tuple[np.ndarray, np.ndarray, 
     used: Any = [(rows, cost, v.flatten(order="C") if v.ndim == 2 else v) for rows, cost, v in blocks if v is not None]
     bound: Any = sum(rows @ v for rows, _, v in used) + A.const <= 0
     program = cp.Problem(cp.Maximize(sum(cost @ v for _, cost, v in used)), [bound])
-    program.solve(solver=known[solver.lower()])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Solution may be inaccurate", UserWarning)  # the status says so, and it is refused
+        program.solve(solver=known[solver.lower()])
     if program.status != "optimal":
         return str(program.status)
     y = np.maximum(np.asarray(bound.dual_value), 0.0)
