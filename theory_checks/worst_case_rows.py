@@ -68,10 +68,7 @@ def _gradient(composition: Composition, algorithm: FedSGD | FedAvg) -> list[tupl
         least = ((found.L - found.mu) / (found.L + found.mu)) ** 2
         return [
             ("worst case", f"{_class(found)}:"),
-            (
-                "",
-                f"|theta - theta*|^2, like f - f*, shrinks by {exact:.6f} a round, exactly (published for f - f*: {published:.6f})",
-            ),
+            ("", f"f - f* and |theta - theta*|^2 shrink by {exact:.6f} a round, exactly; published {published:.6f}"),
             ("", f"the best step 2/(L + mu) = {best:.4g} has {least:.6f}"),
         ]
     world = SymPEP(L=found.L, mu=found.mu, N=found.N)
