@@ -68,7 +68,7 @@ def _byzantine() -> Table:
         for shared, R in ((True, 1), (False, 0), (False, 1)):
             world = SymPEP(L=1.0, mu=0.1, N=10, shared_optimum=shared)
             values.append(world.maximize(byzantine_gd(world, gamma=0.5, kappa=kappa, R=R, zeta=1)).dual_value)
-        rows.append([f"{kappa:g}", *(number(max(value, 0.0)) for value in values)])
+        rows.append([f"{kappa:g}", *(number(round(value, 10)) for value in values)])
     words = (
         "One gradient step of 1/2 with a (f, kappa)-robust aggregator, L = 1, mu = 0.1: the exact worst |x+ - "
         "x*|^2 where all clients "
