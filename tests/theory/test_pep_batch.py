@@ -144,6 +144,14 @@ def test_ratios_are_exact_in_the_sizes() -> None:
     assert batch.worst_factor([norm2(x), norm2(h)], [norm2(x) / 4, norm2(h) / 2], [1.0, 2.0]) == pytest.approx(0.5)
 
 
+def test_a_federation_that_violates_an_assumption_by_little_is_left_out() -> None:
+    batch = Batch(N=1, d=1)
+    x = batch.point()
+    batch.assume(norm2(x) >= 1.0, norm2(x) <= 0.999)
+    with pytest.raises(SpecError, match="No federation"):
+        batch.measure(norm2(x))
+
+
 def test_minima_and_refusals() -> None:
     batch = Batch(L=1.0, mu=0.1, N=2)
     x = batch.point()
