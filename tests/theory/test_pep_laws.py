@@ -22,6 +22,7 @@ from theory_checks.pep.solve import LADDER, maximize
 
 MU, GAMMA, KS = st.sampled_from([0.05, 0.1, 0.3]), st.sampled_from([0.1, 0.25, 0.5, 1.0, 1.6]), st.integers(1, 4)
 SIZE = st.sampled_from([0.1, 0.5, 1.0, 2.0])
+METRIC = st.sampled_from(["distance", "gap"])
 LARGE = st.sampled_from([2, 3, 10, 1000, 10**6])
 
 law = settings(max_examples=15, derandomize=True, deadline=None, database=None)
@@ -160,10 +161,10 @@ def test_duplicated_clients_change_nothing(gamma: float, K: int, zeta: float, co
 
 
 @law
-@given(MU, st.sampled_from([0.25, 0.5, 1.0]), st.integers(1, 2), st.sampled_from([2, 3]), SIZE)
-def test_the_symmetric_problem_is_the_unreduced_one(mu: float, gamma: float, K: int, N: int, zeta: float) -> None:
+@given(MU, st.sampled_from([0.25, 0.5, 1.0]), st.integers(1, 2), st.sampled_from([2, 3]), SIZE, METRIC)
+def test_the_symmetric_problem_is_the_unreduced_one(mu: float, gamma: float, K: int, N: int, zeta: float, metric: str) -> None:
     """N classes of one client each leave nothing to be reduced."""
-    parameters = {"K": K, "gamma": gamma, "R": 1.0, "zeta": zeta}
+    parameters = {"K": K, "gamma": gamma, "R": 1.0, "zeta": zeta, "metric": metric}
     unreduced = {"L": (1.0,) * N, "mu": (mu,) * N, "N": (1,) * N}
     same(worst(local_gd, unreduced, **parameters), worst(local_gd, homogeneous(mu, N), **parameters))
 
