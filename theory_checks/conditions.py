@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from math import inf
 from typing import Any
 
 from theory_checks.claim import Condition
 
-__all__ = ["CHANNEL", "RELAXED", "SAMPLING", "STEP", "known", "within"]
+__all__ = ["CHANNEL", "NOISE", "RELAXED", "ROUNDS", "SAMPLING", "START", "STEP", "known", "within"]
 
 
 def _k_at_most_d(k: int, d: int, **rest: Any) -> bool:
@@ -25,6 +26,18 @@ def _admissible(share: float, **rest: Any) -> bool:
 
 def _relaxed(gamma: float, **rest: Any) -> bool:
     return 0.0 < gamma <= 1.0
+
+
+def _noise(sigma: float, **rest: Any) -> bool:
+    return 0.0 <= sigma < inf
+
+
+def _rounds(T: int, **rest: Any) -> bool:
+    return T >= 1 and int(T) == T
+
+
+def _start(start: str, **rest: Any) -> bool:
+    return start in ("zero", "optimum", "far")
 
 
 def _among(names: Sequence[str], family: str, **rest: Any) -> bool:
@@ -46,6 +59,16 @@ STEP = Condition("a step of at most the largest, share in (0, 1]", _admissible)
 
 RELAXED = Condition("gamma in (0, 1]", _relaxed)
 """The new surrogate is a mean of the old one and a statistic."""
+
+
+NOISE = Condition("sigma >= 0 and finite", _noise)
+"""The noise of statistics has a variance."""
+
+ROUNDS = Condition("a number of rounds T >= 1", _rounds)
+"""There is something to average over."""
+
+START = Condition("a start among zero, optimum, far", _start)
+"""Where the first surrogate is."""
 
 
 def known(names: Sequence[str], words: str = "") -> Condition:

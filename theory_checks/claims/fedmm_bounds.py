@@ -39,7 +39,7 @@ from fedmm.bounds import p4_step
 from fedmm.testing.scripted import PlayedCohorts, PlayedFactors
 from theory_checks.beds import bed, bed_problem
 from theory_checks.claim import Claim, Mutant, Status
-from theory_checks.conditions import CHANNEL, RELAXED, SAMPLING, STEP
+from theory_checks.conditions import CHANNEL, NOISE, RELAXED, ROUNDS, SAMPLING, START, STEP
 from theory_checks.expectation import ExactFedMM, factors
 from theory_checks.points import rounded, steps
 from theory_checks.statements.bounds import Setting, fedmm_bound, stochastic_mm_bound
@@ -143,7 +143,7 @@ FEDMM = Claim(
         Mutant("omega_p -> 0", without_omega, ("simulation",)),
         Mutant("G_0 -> 0", with_exact_memories, ("simulation",)),
     ),
-    conditions=(CHANNEL, SAMPLING, STEP),
+    conditions=(CHANNEL, SAMPLING, STEP, NOISE, ROUNDS, START),
     method="fedmm",
     tags=("fedmm", "compression", "participation", "control variates"),
     rtol=1e-9,
@@ -216,7 +216,7 @@ STOCHASTIC = Claim(
         Mutant("the bound -> .9 of it", tenth_less, ("simulation",)),
         Mutant("sigma_mu -> 0", without_noise, ("simulation",)),
     ),
-    conditions=(STEP,),
+    conditions=(STEP, NOISE, ROUNDS, START),
     method="stochastic-mm",
     tags=("stochastic approximation",),
     rtol=1e-9,

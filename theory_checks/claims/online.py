@@ -43,7 +43,7 @@ from fedmm.keys import Key
 from fedmm.types import Batch
 from theory_checks.claim import Claim, Mutant, Status
 from theory_checks.claims.fedmm_bounds import case, starting_point
-from theory_checks.conditions import CHANNEL, SAMPLING, STEP, known, within
+from theory_checks.conditions import CHANNEL, NOISE, ROUNDS, SAMPLING, START, STEP, known, within
 from theory_checks.points import Moment, instance, points, rounded, steps
 from theory_checks.statements.bounds import Setting
 from theory_checks.statements.descent import bregman
@@ -144,7 +144,7 @@ APPROXIMATION = Claim(
         Mutant("2 (W_0 - W*) -> W_0 - W*", once_the_gap, ("simulation",)),
         Mutant("c_0 -> c_0/2", half_the_noise, ("simulation",)),
     ),
-    conditions=(CHANNEL, SAMPLING, STEP),
+    conditions=(CHANNEL, SAMPLING, STEP, NOISE, ROUNDS, START),
     method="fedmm",
     tags=("stochastic approximation", "compression", "participation"),
     rtol=1e-9,
