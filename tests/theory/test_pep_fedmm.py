@@ -72,6 +72,8 @@ def test_exact_uploads_of_everyone_are_gradient_descent() -> None:
         assert factor(gamma=gamma, a=0.5, omega=0.0) == pytest.approx(gd, abs=1e-7)
         assert searched_rate(1.0, 0.1, 3, 0.0, 1.0, gamma, 0.5) == pytest.approx(gd, abs=1e-6)
         assert fedmm_lower(1.0, 0.1, gamma, 0.5, 3, 0.0) == pytest.approx(gd, abs=1e-12)
+    best = best_fedmm_step(1.0, 0.1, 3, 0.0)
+    assert best == (pytest.approx(2 / 1.1), 1.0, pytest.approx((0.9 / 1.1) ** 2), pytest.approx((0.9 / 1.1) ** 2))
 
 
 def test_a_subset_of_everyone_is_full_participation() -> None:

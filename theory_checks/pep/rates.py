@@ -163,7 +163,8 @@ def best_fedmm_step(
     Parameters
     ----------
     L, mu : float
-        Smoothness and strong convexity of every client, 0 < mu <= L; above .99 L, mu is taken as .99 L.
+        Smoothness and strong convexity of every client, 0 < mu <= L; above .99 L, mu is taken as .99 L. Where uploads are
+        exact and everyone takes part the method is gradient descent, whose best step and rate are known.
     N : int
         Clients, of equal weight.
     omega : float
@@ -183,6 +184,9 @@ def best_fedmm_step(
     _check(L, mu, N, omega, p, S)
     mu = min(mu, 0.99 * L)
     p = p if S is None else S / N
+    if (1.0 + omega) / p == 1.0 and not regularizer:  # gradient descent, whatever the memories
+        rate = ((L - mu) / (L + mu)) ** 2
+        return FedMMStep(2.0 / (L + mu), 1.0, rate, rate)
     step = _tuned(mu / L, N, omega, p, S)
     rate = _certified(L, mu, N, omega, p, step, S, regularizer, rho)
     if regularizer and rate > fedmm_lower(1.0, mu / L, *step, N, omega, p, S) + 1e-4:
