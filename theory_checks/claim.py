@@ -130,7 +130,8 @@ class Claim:
     method : str
         The catalog's name of the method (or channel, participation, problem) it is about.
     tags : tuple of str
-        Topics, for ``fedmm verify --tag``.
+        Topics, for ``fedmm verify --tag``: lower case, words joined by hyphens. "p1" to "p8" are the statements P1 to P8 that
+        ``fedmm explain`` and the methods speak of.
     factor : bool
         Whether the number is a contraction factor per round, so that slack in rounds is a ratio of logarithms.
     rtol, atol : float
@@ -141,7 +142,7 @@ class Claim:
     Raises
     ------
     SpecError
-        For an unknown or missing engine, or a claim without a mutant.
+        For an unknown or missing engine, a claim without a mutant, or a tag that is awkward on a command line.
     """
 
     name: str
@@ -166,6 +167,12 @@ class Claim:
         if unknown or not self.engines:
             said = f"got {', '.join(unknown)}" if unknown else "got none"
             raise SpecError(f"Expected the engines of claim {self.name!r} among {', '.join(ENGINES)}, {said}.")
+        for tag in self.tags:
+            if tag != "-".join(tag.lower().split()) or not tag:
+                raise SpecError(
+                    f"Expected the tags of claim {self.name!r} in lower case, words joined by hyphens, got {tag!r}; "
+                    f"write {'-'.join(tag.lower().split()) or 'a word'!r}."
+                )
         if not self.mutants:
             raise SpecError(f"Claim {self.name!r} has no mutant; add a stronger false promise that its engines must refute.")
         for mutant in self.mutants:

@@ -128,7 +128,7 @@ POOLED_RATE = Claim(
     engines={"simulation": fedmm_rate},
     mutants=(Mutant("the pooled rate -> the mean of the clients' rates", mean_of_rates, ("simulation",)),),
     method="fedmm",
-    tags=("aggregation", "em"),
+    tags=("aggregation", "em", "p7"),
     extremes=LIFETIME_EXTREMES,
 )
 
@@ -146,7 +146,7 @@ NAIVE_RATE = Claim(
         Mutant("the root -> the mean of the clients' rates", mean_of_rates, ("simulation",)),
     ),
     method="naive",
-    tags=("aggregation", "em"),
+    tags=("aggregation", "em", "p7"),
     extremes=LIFETIME_EXTREMES,
 )
 
@@ -207,7 +207,7 @@ POOLED_PRECISION = Claim(
     engines={"simulation": fedmm_gaussian},
     mutants=(Mutant("T(sum w_i S_i) -> sum w_i T(S_i)", mean_gaussian, ("simulation",)),),
     method="fedmm",
-    tags=("aggregation",),
+    tags=("aggregation", "p7"),
     extremes=GAUSSIAN_EXTREMES,
 )
 
@@ -222,7 +222,7 @@ NAIVE_PRECISION = Claim(
     engines={"simulation": naive_gaussian},
     mutants=(Mutant("sum w_i T(S_i) -> T(sum w_i S_i)", pooled_gaussian, ("simulation",)),),
     method="naive",
-    tags=("aggregation",),
+    tags=("aggregation", "p7"),
     extremes=GAUSSIAN_EXTREMES,
 )
 
@@ -257,7 +257,7 @@ NAIVE_EXCESS = Claim(
     engines={"simulation": naive_excess},
     mutants=(Mutant("the loss -> half of it", half_stein_loss, ("simulation",)),),
     method="naive",
-    tags=("aggregation",),
+    tags=("aggregation", "p7"),
     atol=1e-10,
     extremes=({"seed": 0, "clients": 1}, {"seed": 0, "clients": 4}),
 )
@@ -307,7 +307,7 @@ NAIVE_SPARSE = Claim(
     engines={"simulation": naive_sparse},
     mutants=(Mutant("sum w_i soft(b_i) -> soft(sum w_i b_i)", threshold_of_mean, ("simulation",)),),
     method="naive",
-    tags=("aggregation",),
+    tags=("aggregation", "p7"),
     extremes=tuple({"seed": 0, "clients": n, "l1": l1} for n, l1 in ((1, 2.0), (4, 0.0), (4, 0.5))),
 )
 
@@ -340,7 +340,7 @@ AFFINE = Claim(
     engines={"simulation": naive_ridge},
     mutants=(Mutant("the minimiser -> the mean of the clients' minimisers", mean_of_solutions, ("simulation",)),),
     method="naive",
-    tags=("aggregation",),
+    tags=("aggregation", "p7"),
     rtol=1e-5,
     extremes=({"seed": 0, "clients": 1, "ridge": 0.1}, {"seed": 0, "clients": 4, "ridge": 0.1}),
 )

@@ -145,7 +145,7 @@ PLATEAU = Claim(
     ),
     conditions=CONDITIONS,
     method="fedmm",
-    tags=("fedmm", "control variates", "compression", "participation"),
+    tags=("fedmm", "control-variates", "compression", "participation", "p8"),
     rtol=1e-7,
     atol=1e-11,
     extremes=tuple(
@@ -225,7 +225,7 @@ FORGOTTEN = Claim(
     ),
     conditions=CONDITIONS,
     method="fedmm",
-    tags=("fedmm", "control variates", "compression", "participation"),
+    tags=("fedmm", "control-variates", "compression", "participation", "p8"),
     rtol=1e-7,
     atol=1e-11,
     extremes=tuple(

@@ -120,7 +120,7 @@ COMMON: dict[str, Any] = {
     "N": st.sampled_from([1, 2, 10]),
 }
 EVERY = ("batch", "pep", "certificate")
-TAGS = ("fedlin", "local steps", "strongly-convex")
+TAGS = ("fedlin", "local-steps", "strongly-convex")
 
 CLAIMS = (
     Claim(

@@ -145,7 +145,7 @@ FEDMM = Claim(
     ),
     conditions=(CHANNEL, SAMPLING, STEP, NOISE, ROUNDS, START),
     method="fedmm",
-    tags=("fedmm", "compression", "participation", "control variates"),
+    tags=("fedmm", "compression", "participation", "control-variates", "p5"),
     rtol=1e-9,
     atol=1e-10,
     extremes=(
@@ -218,7 +218,7 @@ STOCHASTIC = Claim(
     ),
     conditions=(STEP, NOISE, ROUNDS, START),
     method="stochastic-mm",
-    tags=("stochastic approximation",),
+    tags=("stochastic-approximation", "p4"),
     rtol=1e-9,
     atol=1e-10,
     extremes=tuple(
@@ -305,7 +305,7 @@ MOMENTS = Claim(
     mutants=(Mutant("a = 1/(1+omega_p) -> 1/(1+omega)", with_long_memories, ("simulation",)),),
     conditions=(SAMPLING, RELAXED),
     method="fedmm",
-    tags=("fedmm", "compression", "participation", "control variates"),
+    tags=("fedmm", "compression", "participation", "control-variates"),
     rtol=1e-10,
     extremes=(
         {"seed": 0, "k": 1, "p": 0.3, "q": 0.8, "gamma": 0.4, "rounds": 2, "variates": True},

@@ -253,7 +253,7 @@ def with_uploads(*, uploads: tuple[int, float], **rest: Any) -> dict[str, Any]:
     return parameters(**rest, omega=uploads[0], p=uploads[1])
 
 
-TAGS = ("fedmm", "compression", "participation", "control variates", "rate")
+TAGS = ("fedmm", "compression", "participation", "control-variates", "rate")
 
 DIANA = Claim(
     name="diana-rate",
@@ -271,7 +271,7 @@ DIANA = Claim(
     ),
     conditions=(CLASS, CHANNEL),
     method="fedmm",
-    tags=("diana", "compression", "control variates", "rate"),
+    tags=("diana", "compression", "control-variates", "rate"),
     factor=True,
     extremes=({**CORNER, "seed": 0}, {**MEMORY, "seed": 0}, {"L": 1.0, "mu": 0.01, "N": 1, "omega": 0, "seed": 0}),
 )

@@ -129,7 +129,7 @@ RATE = Claim(
     mutants=(Mutant("one round -> three rounds", cubed, ("simulation", "lyapunov", "pep")),),
     conditions=CONDITIONS,
     method="fedmm",
-    tags=("fedmm", "rate", "compression", "participation", "control variates"),
+    tags=("fedmm", "rate", "compression", "participation", "control-variates"),
     factor=True,
     extremes=EXTREMES,
 )
@@ -164,7 +164,7 @@ EXACT_RATE = Claim(
     mutants=(Mutant("1 - rate -> 1.01 (1 - rate)", a_little_faster, ("simulation", "lyapunov")),),
     conditions=(*CONDITIONS, Condition("2 gamma mu <= a/5", slow_iterate)),
     method="fedmm",
-    tags=("fedmm", "rate", "compression", "participation", "control variates"),
+    tags=("fedmm", "rate", "compression", "participation", "control-variates"),
     factor=True,
     rtol=2e-6,
     extremes=tuple({**setting, "mu": 0.05} for setting in EXTREMES),

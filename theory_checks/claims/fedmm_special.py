@@ -92,7 +92,7 @@ CENTRAL = Claim(
         RELAXED,
     ),
     method="fedmm",
-    tags=("fedmm", "special cases"),
+    tags=("fedmm", "special-cases", "p6"),
     rtol=1e-9,
     extremes=(
         {"family": "least-squares-l1", "seed": 0, "gamma": 0.5, "rounds": 8, "batch": 1},
@@ -128,7 +128,7 @@ FULL_STEP = Claim(
     mutants=(Mutant("T -> T - 1", mm_a_round_behind, ("simulation",)),),
     conditions=(known(FAMILIES),),
     method="fedmm",
-    tags=("fedmm", "special cases"),
+    tags=("fedmm", "special-cases", "p6"),
     rtol=1e-9,
     extremes=({"family": "least-squares-l1", "seed": 0, "rounds": 1}, {"family": "jaakkola-jordan", "seed": 0, "rounds": 8}),
 )
@@ -184,7 +184,7 @@ FULL_COHORT_NOISE = Claim(
     mutants=(Mutant("sum mu_i^2 sigma^2 -> sum mu_i sigma^2", unsquared_weights, ("simulation",)),),
     conditions=(RELAXED,),
     method="fedmm",
-    tags=("fedmm", "special cases"),
+    tags=("fedmm", "special-cases", "p6"),
     rtol=1e-7,
     atol=1e-12,
     extremes=(
@@ -256,7 +256,7 @@ COMPRESSED_SGD = Claim(
         within("k", 1, 5),
     ),
     method="fedmm",
-    tags=("fedmm", "special cases", "compression", "participation"),
+    tags=("fedmm", "special-cases", "compression", "participation", "p6"),
     rtol=1e-9,
     extremes=(
         {"seed": 0, "k": 1, "p": 0.3, "gamma": 0.3, "rounds": 15},
@@ -316,7 +316,7 @@ SERVER_MEMORY = Claim(
         within("k", 1, 5),
     ),
     method="fedmm",
-    tags=("fedmm", "control variates", "participation"),
+    tags=("fedmm", "control-variates", "participation"),
     rtol=1e-9,
     extremes=({"seed": 0, "k": 1, "p": 0.1, "rounds": 20}, {"seed": 0, "k": 5, "p": 0.7, "rounds": 3}),
 )

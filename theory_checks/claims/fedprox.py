@@ -169,7 +169,7 @@ COMMON: dict[str, Any] = {
 }
 CORNER = {"L": 1.0, "mu": 0.1, "gamma": 1.0, "N": 2}
 EVERY = ("batch", "pep", "certificate")
-TAGS = ("fedprox", "local steps", "heterogeneity")
+TAGS = ("fedprox", "local-steps", "heterogeneity")
 
 CLAIMS = (
     Claim(

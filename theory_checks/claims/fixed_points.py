@@ -80,7 +80,7 @@ EQUALS = Claim(
     mutants=(Mutant("T -> T - 1", fedmm_a_round_behind, ("simulation",)),),
     conditions=(known(KINKED_OR_CURVED),),
     method="naive",
-    tags=("aggregation",),
+    tags=("aggregation", "p7"),
     rtol=1e-8,
     extremes=tuple({"family": name, "seed": 0, "clients": 3, "rounds": 4} for name in ("least-squares-l1", "huber")),
 )
@@ -148,7 +148,7 @@ CERTIFIED_RUN = Claim(
         SAMPLING,
     ),
     method="fedmm",
-    tags=("stationarity", "compression", "participation"),
+    tags=("stationarity", "compression", "participation", "p3"),
     rtol=1e-9,
     atol=1e-9,
     extremes=(

@@ -255,7 +255,7 @@ CLAIMS = (
         ),
         conditions=CONDITIONS,
         method="fedavg",
-        tags=("local steps", "heterogeneity"),
+        tags=("local-steps", "heterogeneity"),
         extremes=CORNERS,
     ),
     Claim(
@@ -279,7 +279,7 @@ CLAIMS = (
         ),
         conditions=CONDITIONS,
         method="fedavg",
-        tags=("local steps", "heterogeneity"),
+        tags=("local-steps", "heterogeneity"),
         extremes=tuple({k: v for k, v in corner.items() if k != "R"} for corner in CORNERS[:2]),
     ),
     Claim(
@@ -297,7 +297,7 @@ CLAIMS = (
         ),
         conditions=CONDITIONS,
         method="fedavg",
-        tags=("local steps", "heterogeneity"),
+        tags=("local-steps", "heterogeneity"),
         extremes=CORNERS,
     ),
 )

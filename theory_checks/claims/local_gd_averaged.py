@@ -181,7 +181,7 @@ CLAIMS = (
         ),
         conditions=(Condition("0 < gamma <= 1/(4 sqrt(2) K L)", short_step_2019),),
         method="fedavg",
-        tags=("local steps", "heterogeneity", "convex"),
+        tags=("local-steps", "heterogeneity", "convex"),
         extremes=corners(longest_2019),
     ),
     Claim(
@@ -199,7 +199,7 @@ CLAIMS = (
         ),
         conditions=(Condition("0 < gamma <= min(1/(4L), 1/(8L(K-1)))", short_step_2020),),
         method="fedavg",
-        tags=("local steps", "heterogeneity", "convex"),
+        tags=("local-steps", "heterogeneity", "convex"),
         extremes=corners(longest_2020),
     ),
 )

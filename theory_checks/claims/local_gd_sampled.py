@@ -190,7 +190,7 @@ def chain_of_everybody(*, S: int, N: int, seed: int, **setting: Any) -> float:
     return chained(S=N, N=N, **setting)[-1]
 
 
-TAGS = ("local steps", "heterogeneity", "participation")
+TAGS = ("local-steps", "heterogeneity", "participation")
 
 CLAIMS = (
     Claim(

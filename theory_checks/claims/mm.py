@@ -225,7 +225,7 @@ LIKELIHOOD = Claim(
         within("t", 0, ROUNDS - 1),
     ),
     method="mm",
-    tags=("surrogates", "descent", "em"),
+    tags=("surrogates", "descent", "em", "p1"),
     atol=1e-10,
     extremes=({"family": "single-component", "seed": 0, "t": 0}, {"family": "gaussian-mixture-full", "seed": 0, "t": 5}),
 )
@@ -281,7 +281,7 @@ MONOTONE = Claim(
         within("t", 1, ROUNDS - 1),
     ),
     method="fedmm",
-    tags=("surrogates", "descent", "aggregation"),
+    tags=("surrogates", "descent", "aggregation", "p1"),
     atol=1e-10,
     extremes=(
         {"family": "line", "seed": 0, "t": 1, "gamma": 0.1},

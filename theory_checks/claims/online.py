@@ -146,7 +146,7 @@ APPROXIMATION = Claim(
     ),
     conditions=(CHANNEL, SAMPLING, STEP, NOISE, ROUNDS, START),
     method="fedmm",
-    tags=("stochastic approximation", "compression", "participation"),
+    tags=("stochastic-approximation", "compression", "participation"),
     rtol=1e-9,
     atol=1e-10,
     extremes=tuple(

@@ -80,7 +80,7 @@ SMOOTHNESS = Claim(
     mutants=(Mutant("D -> D/2", half_reversed_bregman, ("simulation",)),),
     conditions=(known(tuple(INSTANCES), "an instance of theory_checks.families"),),
     method="mm",
-    tags=("surrogates", "descent"),
+    tags=("surrogates", "descent", "p1"),
     atol=1e-10,
     extremes=tuple({"family": name, "seed": 0, "spread": 1.0} for name in ("line", "single-component", "dictionary-ball")),
 )
@@ -134,7 +134,7 @@ DESCENT = Claim(
         RELAXED,
     ),
     method="fedmm",
-    tags=("surrogates", "descent"),
+    tags=("surrogates", "descent", "p1"),
     atol=1e-10,
     extremes=(
         {"family": "line", "seed": 0, "spread": 1.0, "gamma": 1.0},
@@ -199,7 +199,7 @@ PROJECTED_STEP = Claim(
     mutants=(Mutant("(gamma/2)|H - h|^2 -> (gamma/4)|H - h|^2", half_the_error, ("simulation",)),),
     conditions=(STEP,),
     method="fedmm",
-    tags=("surrogates", "projection"),
+    tags=("surrogates", "projection", "p5"),
     atol=1e-10,
     extremes=(
         {"seed": 0, "line": True, "share": 1.0, "noise": 1.0, "projected": False},
