@@ -15,7 +15,8 @@ For clients that are L-smooth and mu-strongly convex and :math:`\gamma\le1/L`, w
 lies in the ball with diameter from :math:`-\gamma\mu g_i^*` to :math:`-\gamma Lg_i^*`, so
 :math:`\|\bar z^2-x^*\|\le\gamma^2\frac{L-\mu}2\zeta`: the first bound. For larger K the first bound has no proof here: it agrees
 with the exact worst case to the solver's accuracy wherever it was solved, and would follow from a statement about one client
-(`theory_checks.claims.local_gd_ball`). For gamma L > 1 it fails for odd K, and for even K >= 4 unless the step is near 2/L. Two scalar clients :math:`\mu x^2/2+\zeta x` and :math:`Lx^2/2-\zeta x` attain it at x = x*.
+(`theory_checks.claims.local_gd_ball`). For gamma L > 1 it fails for odd K, and for even K >= 4 unless the step is near 2/L.
+Two scalar clients :math:`\mu x^2/2+\zeta x` and :math:`Lx^2/2-\zeta x` attain it at x = x*.
 
 | argument | symbol |
 |---|---|
