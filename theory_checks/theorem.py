@@ -38,8 +38,8 @@ Values = Sequence[Any] | st.SearchStrategy[Any]
 WORLD = {"L": 1.0, "mu": 0.0, "N": 2}
 """Entries of a setting that describe the federation, and what they are if they are left out."""
 
-HALVINGS, BISECTED = 22, 5e-6
-"""Of the interval [0, 1] of rates, and the relative accuracy that this and the solver leave."""
+RTOL, BISECTED = 1e-6, 5e-6
+"""The relative accuracy of 1 - rate asked of a search, and the one of the rate that this and the solver leave."""
 
 INSTANCES = 128
 """Federations in a batch."""
@@ -165,7 +165,7 @@ class _Text:
         """The Lyapunov function with the best rate."""
         world = self.pep(setting)
         step = self.on(world, setting)
-        return world.lyapunov(step.now, step.after, step.target, halvings=HALVINGS)
+        return world.lyapunov(step.now, step.after, step.target, rtol=RTOL)
 
     def rate(self, **setting: Any) -> float:
         """The best certified contraction factor."""

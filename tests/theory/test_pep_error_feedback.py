@@ -13,7 +13,9 @@ from theory_checks.pep.programs.ef21 import ef21_factor, ef21_step, published
 SIX = 1e-6
 """One unit of the last digit of values printed with six digits."""
 FIVE = 1e-5
-"""The same for five digits; the bisection resolves 1.5e-5, and these values come from the same halvings."""
+"""The same for five digits."""
+WIDTH = 2**-16
+"""Printed rates are upper ends of intervals of this length."""
 
 
 def factor(delta: float, mu: float, *, longer: float = 1.0, heavier: float = 1.0, classes: int = 0) -> float:
@@ -58,7 +60,7 @@ def test_searched_rates_of_ef21(delta: float, rates: tuple[float, float]) -> Non
     """At the published step and at 1.5 times it; no certificate at 2 and 3 times."""
     gamma, _, promised = published(delta, 0.1)
     for multiple, expected in zip((1.0, 1.5), rates, strict=True):
-        assert rate(ef21_step, delta, multiple * gamma) == pytest.approx(expected, abs=FIVE)
+        assert expected - WIDTH - FIVE <= rate(ef21_step, delta, multiple * gamma) <= expected + FIVE
     assert rates[0] < promised
     for multiple in (2.0, 3.0):
         with pytest.raises(WorstCaseError, match="No Lyapunov function"):
@@ -70,9 +72,10 @@ def test_searched_rates_of_ef21(delta: float, rates: tuple[float, float]) -> Non
 )
 def test_ef14_equals_ef21_where_optima_are_shared(delta: float, gamma: float, expected: float) -> None:
     """EF14 with grad f_i(x*) = 0, and EF21 with or without: the same rate; EF14 with heterogeneity has none."""
-    assert rate(ef14_step, delta, gamma, shared_optimum=True) == pytest.approx(expected, abs=FIVE)
-    assert rate(ef21_step, delta, gamma, shared_optimum=True) == pytest.approx(expected, abs=FIVE)
-    assert rate(ef21_step, delta, gamma) == pytest.approx(expected, abs=FIVE)
+    found = rate(ef14_step, delta, gamma, shared_optimum=True)
+    assert expected - WIDTH - FIVE <= found <= expected + FIVE
+    assert rate(ef21_step, delta, gamma, shared_optimum=True) == pytest.approx(found, abs=1e-6)
+    assert rate(ef21_step, delta, gamma) == pytest.approx(found, abs=1e-6)
     with pytest.raises(WorstCaseError, match="No Lyapunov function") as caught:
         rate(ef14_step, delta, gamma)
     assert caught.value.status == "unbounded"

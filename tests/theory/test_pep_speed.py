@@ -37,7 +37,7 @@ def test_one_round_takes_at_most_20_ms_with_modelling(K: int, N: int) -> None:
 
 
 def test_a_lyapunov_bisection_takes_at_most_100_ms() -> None:
-    """ProxSkip with gamma = 1 and p = 0.3, 16 halvings; the rate is the searched one."""
+    """ProxSkip with gamma = 1 and p = 0.3; the rate is the searched one."""
 
     def once() -> float:
         pep = SymPEP(L=1.0, mu=0.1, N=10)

@@ -39,8 +39,6 @@ from theory_checks.pep.programs.ef21 import ef21_factor, ef21_psi, ef21_run, ef2
 
 __all__ = ["CLAIMS"]
 
-UNITS = 10.0
-"""L of the Lyapunov search: rates do not depend on units, and with gradients ten times the points it is more accurate."""
 SIZE = 128
 """Federations of a batch."""
 
@@ -74,10 +72,10 @@ def psi_pep(L: float, mu: float, N: int, delta: float, share: float) -> float:
 
 @lru_cache(maxsize=1024)
 def searched(L: float, mu: float, N: int, delta: float, share: float) -> Lyapunov:
-    """The best Lyapunov function of one round, in units in which L is `UNITS`."""
+    """The best Lyapunov function of one round."""
     gamma, _ = steps(L, mu, delta, share)
-    pep = SymPEP(UNITS, mu * UNITS / L, N)
-    return pep.lyapunov(*ef21_step(pep, gamma=gamma * L / UNITS, delta=delta), halvings=20)
+    pep = SymPEP(L, mu, N)
+    return pep.lyapunov(*ef21_step(pep, gamma=gamma, delta=delta))
 
 
 def rate_lyapunov(L: float, mu: float, N: int, delta: float, share: float) -> float:
@@ -88,8 +86,8 @@ def rate_lyapunov(L: float, mu: float, N: int, delta: float, share: float) -> fl
 def rate_batch(L: float, mu: float, N: int, delta: float, share: float) -> float:
     """The largest V+ / V of that Lyapunov function over quadratic federations."""
     gamma, _ = steps(L, mu, delta, share)
-    batch = Batch(UNITS, mu * UNITS / L, N, size=SIZE)
-    step = ef21_step(batch, gamma=gamma * L / UNITS, delta=delta)
+    batch = Batch(L, mu, N, size=SIZE)
+    step = ef21_step(batch, gamma=gamma, delta=delta)
     return batch.worst_factor(step.now, step.after, searched(L, mu, N, delta, share).p.tolist())
 
 

@@ -75,7 +75,7 @@ def certify_rate(
     if not isinstance(step, Step):
         raise SpecError("Expected a program that returns one step of a Lyapunov function; for a worst case use certify.")
     if rate is None:
-        found = search(pep, step.now, step.after, step.target, halvings=20).rate
+        found = search(pep, step.now, step.after, step.target).rate
         least = ceil(found * 10**6)
         rates = [Fraction(least + spare, 10**6) for spare in SPARE]
     else:

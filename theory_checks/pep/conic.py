@@ -9,10 +9,7 @@ import numpy as np
 
 from theory_checks.pep.assemble import Rows
 
-__all__ = ["CANDIDATES", "Answer", "candidate", "feasible", "solve", "svec", "unsvec"]
-
-EDGE = 1e-8
-"""Residuals at which a point counts although the solver stopped short."""
+__all__ = ["CANDIDATES", "Answer", "attempt", "candidate", "solve", "svec", "unsvec", "violation"]
 
 Answer = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """(multipliers, M, D, F)."""
@@ -45,25 +42,17 @@ def solve(A: Rows, C: Rows, form: str, tolerance: float, accepted: tuple[str, ..
     return solve_cvxpy(A, C, form)
 
 
-def feasible(
-    G: np.ndarray, h: np.ndarray, zero: int, positive: int, sides: list[int], tolerance: float
-) -> tuple[bool, np.ndarray | None]:
-    """(decided, x): x with h - G x in {0}^zero x R_+^positive x PSD cones (svec of these sides), or None.
+def attempt(G: np.ndarray, h: np.ndarray, zero: int, positive: int, sides: list[int], tolerance: float) -> tuple[str, np.ndarray]:
+    """(status, x) of finding x with h - G x in {0}^zero x R_+^positive x PSD cones (svec of these sides).
 
-    Decided is whether the solver solved the problem or found it infeasible. Where it stops short near the edge of feasibility,
-    its point counts if its own residuals are within `EDGE` too.
+    Unless "PrimalInfeasible", x is the solver's last one: `violation` says whether it is a solution.
     """
     status, x, _ = _clarabel(np.zeros(G.shape[1]), G, h, zero, positive, sides, tolerance)
-    if status == "Solved":
-        return True, x
-    if status in ("PrimalInfeasible", "DualInfeasible"):
-        return True, None
-    fits = np.isfinite(x).all() and _violation(h - G @ x, zero, positive, sides) <= min(tolerance, EDGE)
-    return (True, x) if fits else (False, None)
+    return status, x
 
 
-def _violation(slack: np.ndarray, zero: int, positive: int, sides: list[int]) -> float:
-    """How far `slack` is from {0}^zero x R_+^positive x PSD cones: its largest wrong entry or eigenvalue."""
+def violation(slack: np.ndarray, zero: int, positive: int, sides: list[int]) -> float:
+    """How far `slack` is from the cones of `attempt`: its largest wrong entry or eigenvalue."""
     found = [np.abs(slack[:zero]).max(initial=0.0), -slack[zero : zero + positive].min(initial=0.0)]
     at = zero + positive
     for side in sides:
@@ -76,7 +65,7 @@ def _violation(slack: np.ndarray, zero: int, positive: int, sides: list[int]) ->
 def candidate(
     q: np.ndarray, G: np.ndarray, h: np.ndarray, zero: int, positive: int, sides: list[int], tolerance: float
 ) -> np.ndarray | None:
-    """x minimising q'x with h - G x in the cones of `feasible`, however inaccurate: for those who check it exactly."""
+    """x minimising q'x with h - G x in the cones of `attempt`, however inaccurate: for those who check it exactly."""
     status, x, _ = _clarabel(q, G, h, zero, positive, sides, tolerance)
     return x if status in CANDIDATES and np.isfinite(x).all() else None
 

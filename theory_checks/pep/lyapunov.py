@@ -6,6 +6,13 @@ For terms :math:`(V_k,V_k^+)` with :math:`V=\sum_kp_kV_k` and a target Q, find p
 
 in every block (M and the D_c positive semidefinite, F zero), where :math:`I_j\le0` are all inequalities of the problem and
 :math:`J_l\le0` those among the symbols declared before the last symbol of V. Then :math:`V^+\le\rho V` and :math:`V\ge Q`.
+
+The unknown of the bisection is the slack :math:`1-\rho`, on a logarithmic scale, so that rates near 1 are as accurate as
+others. Units are chosen by `theory_checks.pep.equilibration`, hence the rate does not depend on the units of the problem.
+What the solver says is not trusted: both inequalities are evaluated at the multipliers found (negative ones set to 0), and a
+rate is accepted only if no eigenvalue of their remainders is below :math:`-10^{-8}` and the function values cancel to
+:math:`10^{-8}`, in units in which the entries are of size 1. A proof without any tolerance is
+`theory_checks.pep.certify_rate`'s.
 """
 
 from __future__ import annotations
@@ -17,9 +24,9 @@ import numpy as np
 
 from fedmm.errors import SpecError
 from theory_checks.pep.algebra import Scalar
-from theory_checks.pep.assemble import Rows, joined, stacked, valid
-from theory_checks.pep.conic import feasible, svec
-from theory_checks.pep.scaling import ordinary, units
+from theory_checks.pep.assemble import Rows, stacked, valid
+from theory_checks.pep.conic import attempt, svec, violation
+from theory_checks.pep.equilibration import Scaling
 from theory_checks.pep.solve import WorstCaseError, floats
 
 if TYPE_CHECKING:
@@ -27,9 +34,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Lyapunov", "certifies", "current", "search"]
 
+NEAREST = 1e-9
+"""Rates above 1 less this are reported as 1."""
 
-RUNGS = {True: ((False, 1e-8), (True, 1e-8), (False, 1e-7)), False: ((True, 1e-8), (True, 1e-7))}
-"""(whether in own units, tolerance) of every attempt, for problems in ordinary units and for others."""
+RESIDUAL = 1e-8
+"""How far from true the certificate's inequalities may be, in units in which their entries are of size 1."""
 
 
 class Lyapunov(NamedTuple):
@@ -51,40 +60,58 @@ class Lyapunov(NamedTuple):
     positivity: np.ndarray
 
 
-def search(pep: SymPEP, now: Sequence[Scalar], after: Sequence[Scalar], target: Scalar, *, halvings: int = 16) -> Lyapunov:
-    """The least rate, to 2^-halvings; see `SymPEP.lyapunov`.
+def search(pep: SymPEP, now: Sequence[Scalar], after: Sequence[Scalar], target: Scalar, *, rtol: float = 1e-5) -> Lyapunov:
+    """The least rate; 1 - rate, and a rate above .1, are known to a relative `rtol`. See `SymPEP.lyapunov`.
 
     Raises
     ------
+    SpecError
+        If rtol is not positive.
     WorstCaseError
         If not even rate 1 is certified over this span.
     """
+    if not 0 < rtol < 1:
+        raise SpecError(f"Expected a relative tolerance rtol in (0, 1), got {rtol}.")
     problem = _Problem(pep, now, after, target)
-    found = problem.at(1.0)
-    if found is None:
-        words = (
-            "No Lyapunov function of this span certifies a rate of 1: the method may not converge with these parameters, or the "
-            "span is too small; shorten the step or add terms."
-        )
-        raise WorstCaseError(words, "unbounded")
-    low, high = 0.0, 1.0
-    for _ in range(halvings):
-        middle = (low + high) / 2
+    good, bad = 0.5, 1.0
+    while (found := problem.at(good)) is None:
+        if good < NEAREST:
+            return problem.at(0.0) or _refuse(problem)
+        good, bad = max(good * good, NEAREST / 2), good
+    while bad - good > rtol * good * max(1.0 - good, 0.1):
+        middle = float(np.sqrt(good * bad))
         better = problem.at(middle)
         if better is None:
-            low = middle
+            bad = middle
         else:
-            high, found = middle, better
+            good, found = middle, better
     return found
 
 
 def certifies(pep: SymPEP, now: Sequence[Scalar], after: Sequence[Scalar], target: Scalar, rate: float) -> Lyapunov | None:
     """A Lyapunov function of this rate, or None if the solver finds none."""
-    return _Problem(pep, now, after, target).at(rate)
+    return _Problem(pep, now, after, target).at(1.0 - rate)
+
+
+def _refuse(problem: _Problem) -> Lyapunov:
+    if problem.decided:
+        words = (
+            "No Lyapunov function of this span certifies a rate of 1: the method may not converge with these parameters, or the "
+            "span is too small; shorten the step or add terms."
+        )
+        raise WorstCaseError(words, "unbounded")
+    words = (
+        "The solver could not tell whether a Lyapunov function of this span certifies a rate of 1: the rate is too near 1 for "
+        "its accuracy (a tiny mu/L, or a tiny step); add a ridge, or lengthen the step."
+    )
+    raise WorstCaseError(words, "inaccurate")
 
 
 class _Problem:
-    """The linear matrix inequalities, ready for any rate: as they are, and in units of their own."""
+    """The linear matrix inequalities, ready for any rate.
+
+    Both are arrays with a row for every F and every entry of an `svec`, and a column for every p, lambda, nu and for Q.
+    """
 
     def __init__(self, pep: SymPEP, now: Sequence[Scalar], after: Sequence[Scalar], target: Scalar) -> None:
         if len(now) != len(after) or not now:
@@ -94,67 +121,76 @@ class _Problem:
         for rows in (V, W, Q, rules):
             if rows.const.any():
                 raise SpecError("Expected terms and inequalities without constants in a Lyapunov search; leave them out.")
-        self.sides = [len(pep.means)] + [len(pep.devs)] * pep.r
-        self.given = V, W, Q, rules, _current(pep, rules, V)
-        self.ordinary = ordinary(pep.L)
-        self.forms: dict[bool, _Form] = {}
+        earlier = current(pep, rules, V)
+        self.m, self.J1, self.J2 = len(now), len(rules.labels), len(earlier.labels)
+        self.now, then, I, J, Q = (_columns(rows, pep.r) for rows in (V, W, rules, earlier, Q))
+        change = self.now - then
+        rounding = 1e-14 * np.maximum(np.abs(self.now), np.abs(then))
+        self.still = np.concatenate(
+            [np.where(np.abs(change) > rounding, change, 0.0), I, np.zeros((len(I), self.J2 + 1))], axis=1
+        )  # the first inequality at rate 1
+        self.positive = np.concatenate([self.now, np.zeros((len(I), self.J1)), J, Q], axis=1)
+        self.scaling = Scaling(
+            V.F.shape[1], [len(pep.means)] + [len(pep.devs)] * pep.r, ([self.still, self._falls(1.0)], [self.positive] * 2)
+        )
+        self.around: np.ndarray | None = None  # units made from the last certificate
+        self.decided = True  # whether the last answer was a certificate, or that there is none
 
-    def at(self, rate: float) -> Lyapunov | None:
-        """A solution at this rate, or None; what the solver leaves undecided it is asked in other units, then less strictly."""
-        for own, tolerance in RUNGS[self.ordinary]:
-            decided, found = self._form(own).at(rate, self.sides, tolerance)
-            if decided:
-                return found
+    def at(self, slack: float) -> Lyapunov | None:
+        """A verified certificate of the rate 1 - slack, or None."""
+        both = self._falls(slack), self.positive
+        units = self.scaling.least_squares(both)
+        G, h = self._system(both, units)
+        for choice in (units, self.around, self.scaling.largest_one(both)):
+            if choice is None:
+                continue
+            status, x = self._attempt(both, choice)
+            self.decided = status == "PrimalInfeasible"
+            if self.decided:
+                return None
+            x = x * self.scaling.unknowns(choice) / self.scaling.unknowns(units)
+            x[self.m :] = np.maximum(x[self.m :], 0.0)
+            remainder = h - G @ x
+            if np.isfinite(x).all() and violation(remainder, *self._cones()) <= RESIDUAL:
+                self.decided = True
+                self.around = self.scaling.around(units, x, self._parts(remainder))
+                x = x * self.scaling.unknowns(units)
+                return Lyapunov(1.0 - slack, x[: self.m], x[self.m : self.m + self.J1], x[self.m + self.J1 :])
         return None
 
-    def _form(self, own: bool) -> _Form:
-        if own not in self.forms:
-            V, W, Q, rules, among = self.given
-            plain = np.ones(len(V.labels) + 1 + len(rules.labels))
-            self.forms[own] = self._in_own_units() if own else _form(V, W, Q, rules, among, plain)
-        return self.forms[own]
+    def _falls(self, slack: float) -> np.ndarray:
+        """The first inequality at the rate 1 - slack."""
+        falls = self.still.copy()
+        falls[:, : self.m] -= slack * self.now
+        return falls
 
-    def _in_own_units(self) -> _Form:
-        V, W, Q, rules, among = self.given
-        own = units(joined([V, Q, rules]))
-        terms, one, factors = np.split(own.rows, [len(V.labels), len(V.labels) + 1])
-        V, W, Q, rules = (own._replace(rows=rows).of(A) for A, rows in ((V, terms), (W, terms), (Q, one), (rules, factors)))
-        return _form(V, W, Q, rules, among, own.rows)
+    def _system(self, both: tuple[np.ndarray, np.ndarray], units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(G, h) of h - G x in the cones: equalities, signs, blocks."""
+        (top, low), (first, second) = (self.scaling.scaled(A, j, units) for j, A in enumerate(both)), self.scaling.needed
+        signs = np.eye(self.J1 + self.J2, top.shape[1], self.m)
+        A = np.concatenate([top[: first.zero], low[: second.zero], signs, top[first.zero :], low[second.zero :]])
+        return _signed(A[:, :-1], first.zero + second.zero), _signed(A[:, -1], first.zero + second.zero)
 
+    def _attempt(self, both: tuple[np.ndarray, np.ndarray], units: np.ndarray) -> tuple[str, np.ndarray]:
+        return attempt(*self._system(both, units), *self._cones(), 1e-8)
 
-class _Form(NamedTuple):
-    """The inequalities as columns, and the factors by which terms, target and inequalities were multiplied."""
+    def _cones(self) -> tuple[int, int, list[int]]:
+        """How many equalities and signs, and the sides of the blocks."""
+        first, second = self.scaling.needed
+        return first.zero + second.zero, self.J1 + self.J2, first.sides + second.sides
 
-    now: np.ndarray
-    after: np.ndarray
-    target: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
-    k: int
-    factors: np.ndarray
-
-    def at(self, rate: float, sides: Sequence[int], tolerance: float) -> tuple[bool, Lyapunov | None]:
-        """(whether the solver could say, a solution at this rate)."""
-        k, m, J1, J2 = self.k, self.now.shape[1], self.first.shape[1], self.second.shape[1]
-        top = np.concatenate([rate * self.now - self.after, self.first, np.zeros((len(self.target), J2))], axis=1)
-        low = np.concatenate([self.now, np.zeros((len(self.target), J1)), self.second], axis=1)
-        signs = np.concatenate([np.zeros((J1 + J2, m)), -np.eye(J1 + J2)], axis=1)
-        G = np.concatenate([top[:k], low[:k], signs, -top[k:], -low[k:]])
-        size = top.shape[0] - k
-        h = np.concatenate([np.zeros(k), self.target[:k], np.zeros(J1 + J2 + size), -self.target[k:]])
-        decided, x = feasible(G, h, 2 * k, J1 + J2, [*sides] * 2, tolerance)
-        if x is None:
-            return decided, None
-        x = x * self.factors
-        return True, Lyapunov(rate, x[:m], x[m : m + J1], x[m + J1 :])
+    def _parts(self, remainder: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What is left of each inequality: its equalities, then its blocks."""
+        first, second = self.scaling.needed
+        zero = first.zero + second.zero
+        cut = zero + self.J1 + self.J2 + len(first.rows) - first.zero
+        blocks = remainder[zero + self.J1 + self.J2 : cut], remainder[cut:]
+        return np.append(remainder[: first.zero], blocks[0]), np.append(remainder[first.zero : zero], blocks[1])
 
 
-def _form(V: Rows, W: Rows, Q: Rows, rules: Rows, among: np.ndarray, rows: np.ndarray) -> _Form:
-    r = V.D.shape[1]
-    terms, one, factors = np.split(rows, [len(V.labels), len(V.labels) + 1])
-    now, after, target, first = (_columns(part, r) for part in (V, W, Q, rules))
-    by = np.concatenate([terms, factors, factors[among]]) / one
-    return _Form(now, after, target[:, 0], first, first[:, among], V.F.shape[1], by)
+def _signed(A: np.ndarray, zero: int) -> np.ndarray:
+    """Equalities as they are, inequalities A x >= 0 as -A x <= 0."""
+    return np.concatenate([A[:zero], -A[zero:]])
 
 
 def _columns(rows: Rows, r: int) -> np.ndarray:
@@ -164,13 +200,9 @@ def _columns(rows: Rows, r: int) -> np.ndarray:
 
 def current(pep: SymPEP, rows: Rows, V: Rows) -> Rows:
     """The rows whose symbols were all declared before the last symbol that V uses, or are that symbol."""
-    keep = _current(pep, rows, V)
+    keep = _last(pep, rows) <= _last(pep, V).max(initial=-1)
     labels = tuple(label for label, kept in zip(rows.labels, keep, strict=True) if kept)
     return Rows(rows.M[keep], rows.D[keep], rows.F[keep], rows.const[keep], labels)
-
-
-def _current(pep: SymPEP, rows: Rows, V: Rows) -> np.ndarray:
-    return _last(pep, rows) <= _last(pep, V).max(initial=-1)
 
 
 def _last(pep: SymPEP, rows: Rows) -> np.ndarray:

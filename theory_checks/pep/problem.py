@@ -276,7 +276,7 @@ class SymPEP:
         """
         return maximize(self, objective, solver=solver)
 
-    def lyapunov(self, now: Sequence[Scalar], after: Sequence[Scalar], target: Scalar, *, halvings: int = 16) -> Lyapunov:
+    def lyapunov(self, now: Sequence[Scalar], after: Sequence[Scalar], target: Scalar, *, rtol: float = 1e-5) -> Lyapunov:
         """The best rate certified by a Lyapunov function in the span of `now`, whose expected next values are `after`.
 
         Parameters
@@ -285,15 +285,15 @@ class SymPEP:
             V_k and E V_k+, without constants; `products` and `mix` build them.
         target : Scalar
             Q <= V: what the rate is about.
-        halvings : int
-            Of the interval [0, 1].
+        rtol : float
+            Relative accuracy of 1 - rate and of the rate.
 
         Raises
         ------
         WorstCaseError
             If no rate up to 1 is certified.
         """
-        return search(self, now, after, target, halvings=halvings)
+        return search(self, now, after, target, rtol=rtol)
 
     # ---- the algebra's questions
 

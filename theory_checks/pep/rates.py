@@ -39,8 +39,11 @@ __all__ = [
     "textbook_step",
 ]
 
-UNITS = 10.0
-"""L in the solver: rates do not depend on units, and with gradients ten times the points searches end at full accuracy."""
+CAUTIOUS = (0.995, 0.99, 0.98, 0.97, 0.95, 0.9, 0.8, 0.6, 0.4, 0.2)
+"""Parts of the tuned step that are tried where the tuned step itself has no certificate, or a much worse one than its bound."""
+
+POLISHED = 0.99
+"""With a regulariser, the part of what its lower bound allows below which a step is polished."""
 
 
 class FedMMStep(NamedTuple):
@@ -85,8 +88,8 @@ def psi_rate(L: float, mu: float, N: int, omega: float, p: float, gamma: float, 
     WorstCaseError
         If the factor is unbounded.
     """
-    world = SymPEP(L=UNITS, mu=mu * UNITS / L, N=N)
-    found = world.maximize(fedmm_factor(world, gamma=gamma * L / UNITS, a=a, omega=omega, c=c, p=p))
+    world = SymPEP(L=1.0, mu=mu / L, N=N)
+    found = world.maximize(fedmm_factor(world, gamma=gamma * L, a=a, omega=omega, c=c, p=p))
     return found.dual_value
 
 
@@ -115,7 +118,7 @@ def searched_rate(
     S: int | None = None,
     regularizer: bool = False,
     rho: float | None = None,
-    halvings: int = 22,
+    rtol: float = 1e-6,
 ) -> float:
     """The best rate certified by a quadratic Lyapunov function.
 
@@ -127,19 +130,18 @@ def searched_rate(
         Clients of a subset, in place of p.
     regularizer, rho : bool, float or None
         A convex regulariser, x = prox_{rho g}(s); rho is 2/(L + mu) if None.
-    halvings : int
-        Of the interval [0, 1].
+    rtol : float
+        Relative accuracy of 1 - rate and of the rate.
 
     Raises
     ------
     WorstCaseError
         If no rate up to 1 is certified.
     """
-    unit = L / UNITS
-    rho = rho_of(L, mu, rho) if regularizer else 1.0 / unit
-    world = SymPEP(L=UNITS, mu=mu / unit, N=N, regularizer=regularizer)
-    step = fedmm_step(world, gamma=gamma / rho, a=a, omega=omega, p=p, S=S, rho=rho * unit, regularizer=regularizer)
-    return world.lyapunov(*step, halvings=halvings).rate
+    rho = rho_of(L, mu, rho) if regularizer else 1.0 / L
+    world = SymPEP(L=1.0, mu=mu / L, N=N, regularizer=regularizer)
+    step = fedmm_step(world, gamma=gamma / rho, a=a, omega=omega, p=p, S=S, rho=rho * L, regularizer=regularizer)
+    return world.lyapunov(*step, rtol=rtol).rate
 
 
 @lru_cache(maxsize=1024)
@@ -157,8 +159,9 @@ def best_fedmm_step(
     r"""The step (gamma, alpha) with the best certified rate.
 
     The exact rate on clients of one curvature, a 4 x 4 spectral radius, is minimised over (gamma, alpha); there the Lyapunov
-    search certifies the same rate for the whole class, to its accuracy. With a regulariser and a rho away from 2/(L + mu),
-    where the two may differ, the certified rate itself is then minimised.
+    search certifies the same rate for the whole class, to its accuracy, unless mu/L is small: then the largest certified step
+    is a little shorter, and shorter steps are tried, at last the textbook's. With a regulariser and a rho away from
+    2/(L + mu), where the two may differ, the certified rate itself is then minimised.
 
     Parameters
     ----------
@@ -179,7 +182,7 @@ def best_fedmm_step(
     SpecError
         For numbers out of range.
     WorstCaseError
-        If no step is certified: rho >= 2/L with a regulariser.
+        If no step is certified: rho >= 2/L with a regulariser, or mu/L too small for the solver.
     """
     _check(L, mu, N, omega, p, S)
     mu = min(mu, 0.99 * L)
@@ -187,13 +190,13 @@ def best_fedmm_step(
     if (1.0 + omega) / p == 1.0 and not regularizer:  # gradient descent, whatever the memories
         rate = ((L - mu) / (L + mu)) ** 2
         return FedMMStep(2.0 / (L + mu), 1.0, rate, rate)
-    step = _tuned(mu / L, N, omega, p, S)
-    rate = _certified(L, mu, N, omega, p, step, S, regularizer, rho)
-    if regularizer and rate > fedmm_lower(1.0, mu / L, *step, N, omega, p, S) + 1e-4:
+    tuned = _tuned(mu / L, N, omega, p, S)
+    lower = fedmm_lower(1.0, mu / L, *tuned, N, omega, p, S)
+    step, rate = _cautious(L, mu, N, omega, p, tuned, lower, S, regularizer, rho)
+    if rate >= 1.0:
+        raise _refusal(L, mu, regularizer, rho)
+    if regularizer and 1.0 - rate < POLISHED * (1.0 - lower):
         step, rate = _polished(L, mu, N, omega, p, step, S, rho)
-    if rate > 1.0:
-        words = "No step is certified: with a regulariser, rho must be below 2/L; rho = 2/(L + mu) is best."
-        raise WorstCaseError(words, "unbounded")
     return FedMMStep(step[0] / L, step[1], rate, fedmm_lower(1.0, mu / L, *step, N, omega, p, S))
 
 
@@ -217,6 +220,40 @@ def _tuned(mu: float, N: int, omega: float, p: float, S: int | None) -> tuple[fl
     return _step(found.x)
 
 
+def _cautious(
+    L: float,
+    mu: float,
+    N: int,
+    omega: float,
+    p: float,
+    tuned: tuple[float, float],
+    lower: float,
+    S: int | None,
+    regularizer: bool,
+    rho: float | None,
+) -> tuple[tuple[float, float], float]:
+    """The tuned step, or a shorter one with a better certificate; and that rate, at least 1 where there is none."""
+    best, rate = tuned, _certified(L, mu, N, omega, p, tuned, S, regularizer, rho)
+    textbook = textbook_step(1.0, N, omega, p)
+    for part in CAUTIOUS:
+        # a part of the step has about that part of 1 - rate
+        if 1.0 - rate >= part * (1.0 - lower) or part * tuned[0] <= textbook[0]:
+            break
+        shorter = part * tuned[0], tuned[1]
+        found = _certified(L, mu, N, omega, p, shorter, S, regularizer, rho)
+        if found < rate:
+            best, rate = shorter, found
+    return (best, rate) if rate < 1.0 else (textbook, _certified(L, mu, N, omega, p, textbook, S, regularizer, rho))
+
+
+def _refusal(L: float, mu: float, regularizer: bool, rho: float | None) -> WorstCaseError:
+    if regularizer and rho_of(L, mu, rho) >= 2.0 / L:
+        words = "No step is certified: with a regulariser, rho must be below 2/L; rho = 2/(L + mu) is best."
+        return WorstCaseError(words, "unbounded")
+    words = f"No step is certified: mu/L = {mu / L:.3g} is too small for the solver's accuracy; add a ridge."
+    return WorstCaseError(words, "inaccurate")
+
+
 def _polished(
     L: float, mu: float, N: int, omega: float, p: float, start: tuple[float, float], S: int | None, rho: float | None
 ) -> tuple[tuple[float, float], float]:
@@ -224,11 +261,8 @@ def _polished(
     from scipy.optimize import minimize
 
     def certified(logs: np.ndarray) -> float:
-        return _certified(L, mu, N, omega, p, _step(logs), S, True, rho, halvings=16)
+        return _certified(L, mu, N, omega, p, _step(logs), S, True, rho, rtol=1e-4)
 
-    # where the start has no certificate, the textbook step has one
-    cautious = textbook_step(1.0, N, omega, p)
-    start = min(start, cautious, key=lambda step: certified(np.log(step)))
     options = {"xatol": 1e-4, "fatol": 1e-6, "maxfev": 50}
     found = minimize(certified, np.log(start), method="Nelder-Mead", options=options)
     step = _step(found.x)
@@ -245,12 +279,12 @@ def _certified(
     S: int | None,
     regularizer: bool,
     rho: float | None,
-    halvings: int = 22,
+    rtol: float = 1e-6,
 ) -> float:
     """`searched_rate` at a step for L = 1; 2 where there is no certificate."""
     gamma, a = step
     try:
-        return searched_rate(L, mu, N, omega, p, gamma / L, a, S=S, regularizer=regularizer, rho=rho, halvings=halvings)
+        return searched_rate(L, mu, N, omega, p, gamma / L, a, S=S, regularizer=regularizer, rho=rho, rtol=rtol)
     except WorstCaseError:
         return 2.0
 
