@@ -64,7 +64,7 @@ def observed(L: float, mu: float, N: int, gamma: float, p: float) -> float:
 def searched(L: float, mu: float, N: int, gamma: float, p: float) -> Lyapunov:
     """The best Lyapunov function."""
     pep = SymPEP(L, mu, N)
-    return pep.lyapunov(*proxskip_step(pep, gamma=gamma, p=p), halvings=20)
+    return pep.lyapunov(*proxskip_step(pep, gamma=gamma, p=p))
 
 
 def rate(L: float, mu: float, N: int, gamma: float, p: float) -> float:
