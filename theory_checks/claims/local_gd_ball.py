@@ -131,7 +131,7 @@ CLAIMS = (
         ),
         conditions=CONDITIONS,
         method="fedavg",
-        tags=("local steps", "heterogeneity"),
+        tags=("local-steps", "heterogeneity"),
         extremes=(
             {"L": 1.0, "mu": 0.1, "gamma": 1.0, "K": 3, "zeta": 1.0, "N": 2, "seed": 0},
             {"L": 1.0, "mu": 0.01, "gamma": 0.5, "K": 6, "zeta": 1.0, "N": 2, "seed": 0},

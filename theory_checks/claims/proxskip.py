@@ -139,7 +139,7 @@ RARE = {"L": 1.0, "mu": 0.1, "N": 2, "gamma": 1.0, "p": 0.2}
 OFTEN = {"L": 1.0, "mu": 0.1, "N": 2, "gamma": 1.0, "p": 0.9}
 LONG = {"L": 1.0, "mu": 0.1, "N": 2, "gamma": 1.9, "p": 0.9}
 SOURCE = "Mishchenko, Malinovsky, Stich, Richtarik, ProxSkip, ICML 2022"
-TAGS = ("proxskip", "local steps", "control variates", "rate")
+TAGS = ("proxskip", "local-steps", "control-variates", "rate")
 
 CLAIMS = (
     Claim(
