@@ -209,6 +209,17 @@ def test_a_mutant_that_an_engine_misses_is_told() -> None:
     assert examine(replace(claim, mutants=(Mutant("half", half_of, ("simulation", "pep")),))).own[0].overlooked == ()
 
 
+def test_an_engine_that_could_not_say_somewhere_has_missed_nothing() -> None:
+    def partly(x: float, n: int) -> float:
+        if x > 0:
+            raise SpecError("The problem is unbounded.")
+        return 0.1
+
+    (own,) = examine(TOY.claim("partly", pep=partly)).own
+    assert (own.noticed, own.missed) == ((), ())
+    assert not own.refuted
+
+
 def test_perturbations_are_noticed_by_those_who_come_near_enough() -> None:
     found = examine(TOY.claim("true", simulation=TOY.loose, pep=TOY.bound))
     generic = {mutation.says: mutation.noticed for mutation in found.mutations if not mutation.due}

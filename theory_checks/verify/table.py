@@ -90,7 +90,8 @@ def mutation_table(verdicts: Sequence[Verdict]) -> str:
     for verdict in verdicts:
         engines = dict.fromkeys(engine for each in verdict.mutations for engine in (*each.noticed, *each.missed))
         for i, engine in enumerate(engines):
-            due = [mutation for mutation in verdict.own if engine in mutation.due]
+            asked = [mutation for mutation in verdict.own if engine in (*mutation.noticed, *mutation.missed)]
+            due = [mutation for mutation in asked if engine in mutation.due]
             refuted = sum(engine in mutation.noticed for mutation in due)
             own = f"{refuted} of {len(due)}" if due else "-"
             rows.append(
