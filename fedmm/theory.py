@@ -31,7 +31,9 @@ class Inquiry:
     processes : int or None
         None leaves it to the package.
     mutants : bool
-        Also print which false strengthening each engine notices.
+        Also print which false strengthening, and which wrong constant, each engine notices.
+    strict : bool
+        An undecided claim is a failure.
     report : Path or None
         An empty folder for an HTML report.
     counterexamples : Path
@@ -46,6 +48,7 @@ class Inquiry:
     thorough: bool = False
     processes: int | None = None
     mutants: bool = False
+    strict: bool = False
     report: Path | None = None
     counterexamples: Path = Path()
 
@@ -64,7 +67,7 @@ class Answer(NamedTuple):
     interrupted : bool
         Whether claims are missing because Ctrl-C was pressed.
     failure : str
-        What could not be saved, in one sentence.
+        What could not be saved, or why the run is no success although nothing is refuted; in a sentence each.
     """
 
     text: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -11,6 +11,7 @@ from fedmm.errors import DataError
 from fedmm.theory import Answer, Inquiry, Theory
 
 if TYPE_CHECKING:
+    from theory_checks.perturbation import Perturbation
     from theory_checks.verdict import Verdict
 
 __all__ = ["TheoryChecks"]
@@ -46,13 +47,15 @@ class TheoryChecks(Theory):
         return Answer(claim_list(chosen), {"claims": rows})
 
     def verify(self, inquiry: Inquiry) -> Answer:
+        from theory_checks.perturbation import perturbations
         from theory_checks.verify.aside import aside
         from theory_checks.verify.many import verify_by_name
         from theory_checks.verify.mine import known, select
-        from theory_checks.verify.table import details, mutation_table, table
+        from theory_checks.verify.table import constants_table, details, mutation_table, table
 
         with aside():
-            names = select(known(inquiry.mine), inquiry.claims, inquiry.method, inquiry.tag)
+            there = known(inquiry.mine)
+            names = select(there, inquiry.claims, inquiry.method, inquiry.tag)
             verdicts = verify_by_name(
                 names,
                 inquiry.examples,
@@ -60,10 +63,13 @@ class TheoryChecks(Theory):
                 thorough=inquiry.thorough,
                 processes=inquiry.processes,
             )
+            finished = [each for each in verdicts if inquiry.mutants and not each.interrupted]
+            constants = {each.claim: perturbations(there[each.claim], each.trials) for each in finished}
         files, failures = _counterexamples(verdicts, inquiry)
+        failures += _shortcomings(verdicts, inquiry)
         parts = [table(verdicts), details(verdicts, files)]
         if inquiry.mutants:
-            parts += [mutation_table(verdicts)]
+            parts += [mutation_table(verdicts), constants_table(constants)]
         if inquiry.report is not None:
             from theory_checks.verify.report import report
 
@@ -76,7 +82,7 @@ class TheoryChecks(Theory):
             parts += [f"stopped; not verified: {', '.join(left)}"]
         return Answer(
             "\n\n".join(part for part in parts if part),
-            {"claims": [_row(verdict, files, inquiry.mutants) for verdict in verdicts], "not_verified": left},
+            {"claims": [_row(verdict, files, constants) for verdict in verdicts], "not_verified": left},
             refuted=any(verdict.holds is False or verdict.contradictions for verdict in verdicts),
             interrupted=bool(left) or any(verdict.interrupted for verdict in verdicts),
             failure=" ".join(failures),
@@ -91,7 +97,7 @@ class TheoryChecks(Theory):
         with aside():
             example = read(path, mine)
             verdict = judge(example.claim, (replay(example),))
-        return Answer(replayed(verdict), {"claims": [_row(verdict, {}, False)]}, refuted=verdict.holds is False)
+        return Answer(replayed(verdict), {"claims": [_row(verdict, {}, {})]}, refuted=verdict.holds is False)
 
     def rows(self, composition: Composition) -> list[tuple[str, str]]:
         from theory_checks.worst_case_rows import rows
@@ -114,9 +120,20 @@ def _counterexamples(verdicts: list[Verdict], inquiry: Inquiry) -> tuple[dict[st
     return files, failures
 
 
-def _row(verdict: Verdict, files: dict[str, str], mutants: bool) -> dict[str, Any]:
+def _shortcomings(verdicts: list[Verdict], inquiry: Inquiry) -> list[str]:
+    """Why a run that refutes nothing is no success; nothing where it was stopped."""
+    if any(verdict.interrupted for verdict in verdicts):
+        return []
+    if verdicts and not any(trial.measured for verdict in verdicts for trial in verdict.trials):
+        return ["No claim was measured at any setting; the reasons are above."]
+    undecided = [verdict.claim for verdict in verdicts if verdict.holds is None]
+    return [f"Undecided, which --strict does not let pass: {', '.join(undecided)}."] if inquiry.strict and undecided else []
+
+
+def _row(verdict: Verdict, files: dict[str, str], constants: dict[str, tuple[Perturbation, ...]]) -> dict[str, Any]:
     row = verdict.table() | {"file": files.get(verdict.claim)}
-    if mutants:
+    if verdict.claim in constants:
+        row["constants"] = [asdict(each) for each in constants[verdict.claim]]
         row["mutations"] = [
             {"says": each.says, "noticed": list(each.noticed), "missed": list(each.missed), "own": bool(each.due)}
             for each in verdict.mutations

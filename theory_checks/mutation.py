@@ -28,7 +28,8 @@ def mutations(claim: Claim, trials: Sequence[Trial]) -> tuple[Mutation, ...]:
     found = []
     for says, due, change in _changes(claim):
         noticed = {engine for trial in trials for engine in _noticing(claim, trial, change)}
-        looked = {engine for trial in trials for engine in trial.measured} | set(due)
+        looked = {engine for trial in trials for engine in trial.measured}
+        looked -= {engine for trial in trials for engine in trial.failed}  # who could not say everywhere has missed nothing
         found.append(
             Mutation(
                 says,

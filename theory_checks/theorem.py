@@ -201,6 +201,7 @@ def _chosen(function: Callable[..., Any], names: Sequence[str], what: str, skip:
     def call(*world: Any, **entries: Any) -> Any:
         return function(*world, **{name: value for name, value in entries.items() if name in picked})
 
+    vars(call)["__wrapped__"] = function  # whose text is the formula
     vars(call)["__signature__"] = Signature([Parameter(name, Parameter.KEYWORD_ONLY) for name in names])
     return call
 

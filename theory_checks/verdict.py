@@ -74,7 +74,7 @@ class Mutation:
     noticed : tuple of str
         Engines that refuted it on some setting.
     missed : tuple of str
-        Engines that did not.
+        Engines that did not, although they could say at every setting.
     due : tuple of str
         Engines of whom the claim says that they see it; empty for a perturbation that is tried on every claim.
     """
@@ -88,6 +88,11 @@ class Mutation:
     def overlooked(self) -> tuple[str, ...]:
         """Engines that should have seen it and did not."""
         return tuple(engine for engine in self.due if engine in self.missed)
+
+    @property
+    def refuted(self) -> bool:
+        """Whether all who should have seen it did."""
+        return set(self.due) <= set(self.noticed)
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,8 @@ class Verdict:
         The claim's own mutants, and every generic perturbation.
     contradictions : tuple of str
         Where one engine observed more than another one's worst case.
+    failures : tuple of str
+        Which engines (or the promise) could not say at how many settings, and why.
     interrupted : bool
         Whether settings are missing because the run was stopped.
     seconds : float
@@ -143,6 +150,7 @@ class Verdict:
     attained: bool | None
     mutations: tuple[Mutation, ...]
     contradictions: tuple[str, ...]
+    failures: tuple[str, ...]
     interrupted: bool
     seconds: float
     belief: str
@@ -176,9 +184,10 @@ class Verdict:
             "slack": self.slack and [number(value) for value in self.slack],
             "counterexample": self.counterexample and self.counterexample.table(),
             "attained": self.attained,
-            "mutants_refuted": [mutation.says for mutation in self.own if not mutation.overlooked],
+            "mutants_refuted": [mutation.says for mutation in self.own if mutation.refuted],
             "mutants_missed": overlooked,
             "contradictions": list(self.contradictions),
+            "failures": list(self.failures),
             "interrupted": self.interrupted,
             "seconds": round(self.seconds, 3),
             "belief": self.belief,

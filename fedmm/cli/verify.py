@@ -30,7 +30,10 @@ MOST_EXAMPLES, MOST_PROCESSES = 10_000_000, 1024
 @click.option("--examples", type=Whole(min=0, max=MOST_EXAMPLES), help="Settings drawn for every claim beside its extremes.")
 @click.option("--thorough", is_flag=True, help="Draw many settings for every claim. Takes long.")
 @click.option("--processes", type=Whole(min=1, max=MOST_PROCESSES), help="Default: one a core, up to 4.")
-@click.option("--mutants", is_flag=True, help="Also print which false strengthening each engine notices.")
+@click.option(
+    "--mutants", is_flag=True, help="Also print which false strengthening and which wrong constant each engine notices."
+)
+@click.option("--strict", is_flag=True, help="An undecided claim is a failure: exit code 1.")
 @click.option("--report", type=FILE, metavar="DIR", help="Write an HTML report with pictures into this empty folder.")
 @click.option(
     "--counterexamples", type=FILE, metavar="DIR", default=Path(), help="Where a refuted claim leaves its counter-example."
@@ -42,7 +45,7 @@ MOST_EXAMPLES, MOST_PROCESSES = 10_000_000, 1024
 def verify(replay: Path | None, listing: bool, as_json: bool, mine: Path | None, report: Path | None, **options: object) -> None:
     """Measure theorems about federated methods: observed <= exact worst case <= published bound.
 
-    Exit code 1 if a claim is refuted, or if two engines contradict each other.
+    Exit code 1 if a claim is refuted, if two engines contradict each other, or if nothing could be measured.
     """
     theory = _theory()
     if report is not None:

@@ -8,6 +8,18 @@ from theory_checks.claim import Status
 from theory_checks.claims import claims
 from theory_checks.verdict import Verdict
 from theory_checks.verify import examine
+from theory_checks.verify.mine import select
+
+STATEMENTS = {
+    "p1": {"surrogate-smoothness", "surrogate-descent"},
+    "p2": {"surrogate-gradient", "field-descends", "field-descends-at-most"},
+    "p3": {"stationarity-distance", "stationarity-certificate"},
+    "p4": {"stochastic-mm-mean-field"},
+    "p5": {"fedmm-mean-field", "projected-step"},
+    "p6": {"fedmm-is-mm", "fedmm-is-stochastic-mm", "fedmm-full-cohort-noise"},
+    "p7": {"naive-precision", "naive-affine", "naive-homogeneous"},
+    "p8": {"no-control-variates-plateau", "control-variates-no-plateau"},
+}
 
 NAMES = list(claims())
 
@@ -35,6 +47,12 @@ def test_its_facts_are_said(name: str) -> None:
     assert not set(" _/") & set(name)
     assert claim.reference
     assert "\n" not in claim.statement
+
+
+@pytest.mark.parametrize("statement", [f"p{k}" for k in range(1, 9)])
+def test_every_statement_has_its_claims(statement: str) -> None:
+    found = select(claims(), tag=statement)
+    assert set(found) >= STATEMENTS[statement]
 
 
 @pytest.mark.slow

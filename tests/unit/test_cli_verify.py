@@ -17,6 +17,23 @@ from click.testing import CliRunner, Result
 from fedmm.catalog import entries
 from fedmm.cli import main
 
+FORGOTTEN = """
+from theory_checks.pep import mean, norm2
+from theory_checks.theorem import theorem
+
+def half(gamma):
+    return 0.5
+
+def quarter(gamma):
+    return 0.25
+
+@theorem(reference="nobody", promised=half, mutant=("m", quarter), setting={"gamma": [0.1, 0.5]})
+def forgotten(world, gamma):
+    "Nothing is said of where x is."
+    x = world.point()
+    return norm2(x - gamma * mean(world.grad(x)))
+"""
+
 TOY = str(Path(__file__).with_name("toy_claims.py"))
 
 
@@ -54,6 +71,35 @@ def test_undecided_is_not_refuted() -> None:
     assert verify("--mine", TOY, "--claim", "stops").exit_code == 0
 
 
+def test_strict_lets_nothing_undecided_pass() -> None:
+    done = verify("--mine", TOY, "--claim", "stops", "--strict")
+    assert done.exit_code == 1
+    assert "Undecided, which --strict does not let pass: stops." in done.stderr
+    assert verify("--mine", TOY, "--claim", "true", "--strict").exit_code == 0
+
+
+def test_nothing_measured_is_no_success() -> None:
+    text = Path(TOY).read_text()
+    Path("mine.py").write_text(text.replace("return 1.0 + x / n", "return 1.0 + x / m"))
+    done = verify("--mine", "mine.py")
+    assert done.exit_code == 1
+    assert "No claim was measured at any setting" in done.stderr
+    assert "NameError: name 'm' is not defined." in done.stdout
+
+
+def test_a_forgotten_assumption_is_named() -> None:
+    """Where the start is not bounded an instance refutes, and the worst case says why: it is unbounded."""
+    Path("mine.py").write_text(FORGOTTEN)
+    done = verify("--mine", "mine.py")
+    assert done.exit_code == 1
+    assert "refuted by engine batch" in done.stdout
+    assert "Engine pep could not say at" in done.stdout
+    assert "unbounded" in done.stdout
+    assert "missed" not in done.stdout
+    table = json.loads(verify("--mine", "mine.py", "--json").stdout)
+    assert "unbounded" in table["claims"][0]["failures"][0]
+
+
 def test_json_is_one_object_with_a_list_of_claims() -> None:
     done = verify("--mine", TOY, "--json", "--mutants", "--examples", "30")
     assert done.exit_code == 1
@@ -64,6 +110,7 @@ def test_json_is_one_object_with_a_list_of_claims() -> None:
     assert false["counterexample"]["setting"] == {"x": 3.0, "n": 2}
     assert Path(false["file"]).is_file()
     assert {"says", "noticed", "missed", "own"} == set(false["mutations"][0])
+    assert {"constant", "change", "noticed", "missed"} == set(false["constants"][0])
     assert table["not_verified"] == []
 
 
@@ -121,6 +168,7 @@ def test_the_report_is_a_folder_of_its_own() -> None:
     done = verify("--mine", TOY, "--report", "out/report", "--mutants")
     assert "report: out/report/index.html" in done.stdout
     assert "false strengthenings noticed: any 15 of 15" in done.stdout
+    assert "wrong constants noticed: any" in done.stdout
     rows = [line.split() for line in done.stdout.splitlines()]
     assert ["true", "pep", "1", "of", "1", "0.1", "%", "-"] in rows
     assert ["simulation", "0", "of", "1", "50.0", "%", "-"] in rows

@@ -14,11 +14,13 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import strategies as st
 
+from fedmm import SpecError
 from theory_checks.claim import Mutant, Status
 from theory_checks.mutation import score
 from theory_checks.verdict import plain, stem
 from theory_checks.verify import examine, verify, verify_by_name
 from theory_checks.verify.judge import judge
+from theory_checks.verify.table import details, slack_in_words
 from theory_checks.verify.trial import measure
 
 FILE = Path(__file__).with_name("toy_claims.py")
@@ -111,6 +113,9 @@ def test_a_refutation_outweighs_an_engine_that_cannot_say() -> None:
     found = examine(TOY.claim("both", simulation=TOY.beyond, pep=TOY.stopping), 200)
     assert found.holds is False
     assert found.why == ""
+    assert "Engine pep could not say at" in found.failures[0]
+    assert "The solver stopped short (inaccurate)." in details([found], {})
+    assert "pep missed" not in details([found], {})
 
 
 def test_not_a_number_refutes_on_an_instance_and_says_nothing_for_a_class() -> None:
@@ -204,6 +209,17 @@ def test_a_mutant_that_an_engine_misses_is_told() -> None:
     assert examine(replace(claim, mutants=(Mutant("half", half_of, ("simulation", "pep")),))).own[0].overlooked == ()
 
 
+def test_an_engine_that_could_not_say_somewhere_has_missed_nothing() -> None:
+    def partly(x: float, n: int) -> float:
+        if x > 0:
+            raise SpecError("The problem is unbounded.")
+        return 0.1
+
+    (own,) = examine(TOY.claim("partly", pep=partly)).own
+    assert (own.noticed, own.missed) == ((), ())
+    assert not own.refuted
+
+
 def test_perturbations_are_noticed_by_those_who_come_near_enough() -> None:
     found = examine(TOY.claim("true", simulation=TOY.loose, pep=TOY.bound))
     generic = {mutation.says: mutation.noticed for mutation in found.mutations if not mutation.due}
@@ -239,6 +255,18 @@ def test_fewer_rounds_are_a_stronger_promise_of_a_factor() -> None:
 def test_slack_of_a_factor_is_a_ratio_of_rounds() -> None:
     claim = replace(TOY.claim("f", pep=lambda x, n: 0.81), promised=lambda x, n: 0.9, factor=True)
     assert examine(claim).slack == pytest.approx((2.0, 2.0))
+
+
+@pytest.mark.parametrize(("exact", "said"), [(0.90007, "x 1"), (0.9001, "x 0.999"), (0.91, "x 0.895"), (0.85, "x 1.54")])
+def test_a_slack_within_the_resolution_of_a_search_is_one(exact: float, said: str) -> None:
+    claim = replace(TOY.claim("f", pep=lambda x, n: exact), promised=lambda x, n: 0.9, factor=True, rtol=0.1)
+    assert slack_in_words(examine(claim)) == said
+
+
+@pytest.mark.parametrize("tag", ["local steps", "Local", "", " p5"])
+def test_a_tag_is_a_word_for_the_command_line(tag: str) -> None:
+    with pytest.raises(SpecError, match="in lower case, words joined by hyphens"):
+        replace(TOY.claim("true", simulation=TOY.loose), tags=(tag,))
 
 
 def test_what_is_small_within_rounding_is_not_near_the_bound() -> None:

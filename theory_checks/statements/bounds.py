@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,7 @@ from fedmm.types import Facts
 from problems.quadratic import Quadratic
 from theory_checks.expectation import ExactFedMM
 
-__all__ = ["Setting", "fedmm_bound", "stochastic_mm_bound"]
+__all__ = ["Setting", "fedmm_bound", "fedmm_terms", "stochastic_mm_bound", "stochastic_mm_rhs", "stochastic_mm_terms"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,25 +101,34 @@ def fedmm_bound(
     exact_memories : bool
         Whether V_{0,i} = h_i(s) rather than 0.
     """
-    facts = setting.facts
-    believed = setting.omega_p if omega_p is None else omega_p
     exact = setting.exact(1.0 / (1.0 + setting.omega_p))
     V = exact.exact_memories(s) if exact_memories else np.zeros((len(setting.federation), s.shape[0]))
     moments = list(exact.moments(s, V, [gamma] * (T - 1)))
     left = float(np.mean([exact.field2(m) for m in moments]))
-    gap = exact.objective(moments[0]) - (facts.optimum or 0.0)
-    sigma_mu2 = float(np.asarray(setting.federation.weights) ** 2 @ np.asarray(facts.oracle_variance))
-    right = p5_rhs(
-        T,
-        gamma,
-        gap,
-        facts.v_min or 0.0,
-        facts.composite_smoothness or 0.0,
-        believed,
-        exact.drift(moments[0]),
-        sigma_mu2,
-    )
-    return left, right
+    terms = fedmm_terms(setting, s, T, gamma, exact_memories=exact_memories)
+    return left, p5_rhs(**(terms if omega_p is None else {**terms, "omega_p": omega_p}))
+
+
+def fedmm_terms(setting: Setting, s: np.ndarray, T: int, gamma: float, *, exact_memories: bool = False) -> dict[str, Any]:
+    """What the bound of P5 is made of: the arguments of `fedmm.bounds.p5_rhs`."""
+    facts = setting.facts
+    exact = setting.exact(1.0 / (1.0 + setting.omega_p))
+    V = exact.exact_memories(s) if exact_memories else np.zeros((len(setting.federation), s.shape[0]))
+    first = next(iter(exact.moments(s, V, [])))
+    return {
+        "T": T,
+        "gamma": gamma,
+        "gap": exact.objective(first) - (facts.optimum or 0.0),
+        "v_min": facts.v_min or 0.0,
+        "L_W": facts.composite_smoothness or 0.0,
+        "omega_p": setting.omega_p,
+        "G_0": exact.drift(first),
+        "sigma_mu2": _noise(setting),
+    }
+
+
+def _noise(setting: Setting) -> float:
+    return float(np.asarray(setting.federation.weights) ** 2 @ np.asarray(setting.facts.oracle_variance))
 
 
 def stochastic_mm_bound(setting: Setting, s: np.ndarray, gammas: Sequence[float], scale: float = 1.0) -> tuple[float, float]:
@@ -139,9 +149,24 @@ def stochastic_mm_bound(setting: Setting, s: np.ndarray, gammas: Sequence[float]
     v_min, L_W = facts.v_min or 0.0, facts.composite_smoothness or 0.0
     exact = setting.exact(0.0)
     moments = exact.moments(s, np.zeros((len(setting.federation), s.shape[0])), gammas)
-    left, gap = 0.0, 0.0
-    for t, (m, gamma) in enumerate(zip(moments, gammas, strict=False)):
-        gap = exact.objective(m) - (facts.optimum or 0.0) if t == 0 else gap
+    left = 0.0
+    for m, gamma in zip(moments, gammas, strict=False):
         left += gamma * (v_min - gamma * L_W / 2) * exact.field2(m)
-    sigma_mu2 = float(np.asarray(setting.federation.weights) ** 2 @ np.asarray(facts.oracle_variance))
-    return left, scale * (gap + 0.5 * L_W * sigma_mu2 * float(np.sum(np.square(gammas))))
+    return left, scale * stochastic_mm_rhs(**stochastic_mm_terms(setting, s, gammas))
+
+
+def stochastic_mm_terms(setting: Setting, s: np.ndarray, gammas: Sequence[float]) -> dict[str, Any]:
+    """What the bound of P4 is made of: the arguments of `stochastic_mm_rhs`."""
+    facts, exact = setting.facts, setting.exact(0.0)
+    first = next(iter(exact.moments(s, np.zeros((len(setting.federation), s.shape[0])), [])))
+    return {
+        "gap": exact.objective(first) - (facts.optimum or 0.0),
+        "L_W": facts.composite_smoothness or 0.0,
+        "sigma_mu2": _noise(setting),
+        "gammas": tuple(gammas),
+    }
+
+
+def stochastic_mm_rhs(gap: float, L_W: float, sigma_mu2: float, gammas: Sequence[float]) -> float:
+    r""":math:`W(T(\hat S_0))-W_*+\frac{L_W\sigma_\mu^2}2\sum_t\gamma_{t+1}^2`."""
+    return gap + 0.5 * L_W * sigma_mu2 * sum(gamma**2 for gamma in gammas)

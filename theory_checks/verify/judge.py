@@ -60,6 +60,7 @@ def judge(
         attained=attained,
         mutations=changes,
         contradictions=clashes,
+        failures=_failures(claim, trials),
         interrupted=interrupted,
         seconds=seconds,
         belief=_belief(claim, trials, holds, worst, interrupted),
@@ -141,11 +142,9 @@ def _why(claim: Claim, trials: Sequence[Trial], clashes: tuple[str, ...], attain
     """Why nothing can be said although nothing refutes the claim; empty if something can."""
     if clashes:
         return clashes[0]
-    for who in ("promised", *claim.engines):
-        said = [trial.failed[who] for trial in trials if who in trial.failed]
-        if said:
-            where = "The promise" if who == "promised" else f"Engine {who}"
-            return f"{where} could not say at {len(said)} of {len(trials)} settings: {said[0]}"
+    failures = _failures(claim, trials)
+    if failures:
+        return failures[0]
     short = [seen for trial in trials for seen in _beyond(claim, trial)]
     if short:
         proved, promised = short[0].measured, short[0].promised
@@ -153,6 +152,16 @@ def _why(claim: Claim, trials: Sequence[Trial], clashes: tuple[str, ...], attain
     if attained is False and trials:
         return "The bound holds, but no setting that was tried attains it."
     return ""
+
+
+def _failures(claim: Claim, trials: Sequence[Trial]) -> tuple[str, ...]:
+    """Who could not say, at how many settings, and the first reason."""
+    found = []
+    for who in ("promised", *claim.engines):
+        said = [trial.failed[who] for trial in trials if who in trial.failed]
+        where = "The promise" if who == "promised" else f"Engine {who}"
+        found += [f"{where} could not say at {len(said)} of {len(trials)} settings: {said[0]}"] if said else []
+    return tuple(found)
 
 
 def _belief(claim: Claim, trials: Sequence[Trial], holds: bool | None, worst: Observation | None, interrupted: bool) -> str:

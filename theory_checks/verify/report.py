@@ -163,7 +163,7 @@ def _row(verdict: Verdict) -> str:
 
 
 def _section(verdict: Verdict) -> str:
-    lines = [verdict.why, verdict.belief, *(clash for clash in verdict.contradictions if clash != verdict.why)]
+    lines = [verdict.why, verdict.belief, *(said for said in (*verdict.contradictions, *verdict.failures) if said != verdict.why)]
     facts: list[tuple[str, Observation | None]] = [
         ("Counter-example", verdict.counterexample),
         ("Nearest to the bound", verdict.worst),

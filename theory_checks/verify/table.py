@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isinf
 
 from theory_checks.claim import Claim, Status
 from theory_checks.mutation import score
+from theory_checks.perturbation import Perturbation, counts, unnoticed
 from theory_checks.verdict import Observation, Verdict
 
-__all__ = ["WIDTH", "claim_list", "details", "mutation_table", "short", "table"]
+__all__ = ["WIDTH", "claim_list", "constants_table", "details", "mutation_table", "short", "table"]
 
 WIDTH = 118
 """Columns of a terminal that every line fits into."""
 
 NAME, REST = 36, 64
 """The widest a claim's name is printed, and what the columns beside name and source take."""
+
+RESOLUTION = 1e-3
+"""Rates are searched by bisection: a slack nearer to 1 than this is 1."""
 
 MARKS = {Status.MEMORY: "*", Status.NUMERIC: "~", Status.MINE: "!"}
 """Statuses that are printed with every verdict."""
@@ -65,6 +69,7 @@ def details(verdicts: Sequence[Verdict], files: dict[str, str]) -> str:
             lines += [f"  again: fedmm verify --replay {files[verdict.claim]}"]
         if verdict.why:
             lines += _wrapped(verdict.why)
+        lines += [line for failure in verdict.failures if failure != verdict.why for line in _wrapped(failure)]
         for clash in verdict.contradictions:
             lines += _wrapped(clash) if clash != verdict.why else []
         for mutation in overlooked:
@@ -85,7 +90,8 @@ def mutation_table(verdicts: Sequence[Verdict]) -> str:
     for verdict in verdicts:
         engines = dict.fromkeys(engine for each in verdict.mutations for engine in (*each.noticed, *each.missed))
         for i, engine in enumerate(engines):
-            due = [mutation for mutation in verdict.own if engine in mutation.due]
+            asked = [mutation for mutation in verdict.own if engine in (*mutation.noticed, *mutation.missed)]
+            due = [mutation for mutation in asked if engine in mutation.due]
             refuted = sum(engine in mutation.noticed for mutation in due)
             own = f"{refuted} of {len(due)}" if due else "-"
             rows.append(
@@ -93,6 +99,26 @@ def mutation_table(verdicts: Sequence[Verdict]) -> str:
             )
     scores = [f"{who} {done} of {of}" for who, (done, of) in score(verdicts).items()]
     return "\n".join([*_columns(rows), "", f"false strengthenings noticed: {', '.join(scores) or 'none were tried'}"])
+
+
+def constants_table(found: Mapping[str, Sequence[Perturbation]]) -> str:
+    """For every claim and engine: how many wrong constants it notices; then those that nobody does."""
+    rows = [("claim", "constants", "engine", "changes noticed")]
+    for claim, changed in found.items():
+        scores = [(who, f"{done} of {of}") for who, (done, of) in counts(changed).items() if who != "any"]
+        heads = [(claim, str(len({each.constant for each in changed})))] + [("", "")] * len(scores)
+        rows += [(*head, *told) for head, told in zip(heads, scores or [("-", "-")], strict=False)]
+    lines = _columns(rows)
+    for claim, changed in found.items():
+        missed = unnoticed(changed)
+        lines += (
+            ["", f"{claim}: wrong constants that nobody notices", *(line for each in missed for line in _wrapped(each))]
+            if missed
+            else []
+        )
+    everything = counts(each for changed in found.values() for each in changed)
+    total = ", ".join(f"{who} {done} of {of}" for who, (done, of) in everything.items())
+    return "\n".join([*lines, "", f"wrong constants noticed: {total or 'none promises more'}"])
 
 
 def _least(verdict: Verdict, engine: str, what: str) -> str:
@@ -126,7 +152,7 @@ def slack_in_words(verdict: Verdict) -> str:
     """The slack as a ratio of rounds, from its least to its most."""
     if verdict.slack is None:
         return "-"
-    low, high = (f"{value:.3g}" for value in verdict.slack)
+    low, high = (f"{1.0 if abs(value - 1.0) <= RESOLUTION else value:.3g}" for value in verdict.slack)
     return f"x {low}" if low == high else f"x {low} to {high}"
 
 
