@@ -19,10 +19,12 @@ from theory_checks.claims import (
     fedmm_rate,
     fedmm_special,
     fixed_points,
+    incremental_em,
     mean_field,
     mm,
     mm_class,
     online,
+    sublinear,
     surrogates,
 )
 
@@ -34,10 +36,12 @@ FILES = (
     fedmm_rate,
     fedmm_special,
     fixed_points,
+    incremental_em,
     mean_field,
     mm,
     mm_class,
     online,
+    sublinear,
     surrogates,
 )
 
@@ -48,6 +52,7 @@ TOPICS = {
     "stochastic MM, bound": ("stochastic-mm-mean-field",),
     "FedMM, bound": ("fedmm-mean-field", "fedmm-moments"),
     "FedMM, linear rate": ("diana-rate", "fedmm-rate", "fedmm-regularizer-rate", "fedmm-exact-rate"),
+    "FedMM, rate only": ("fedmm-sublinear-rate",),
     "projected step": ("projected-step",),
     "special cases of FedMM": (
         "fedmm-is-stochastic-mm",
@@ -60,6 +65,7 @@ TOPICS = {
     "MM, descent in the metric of a quadratic surrogate": ("mm-quadratic-descent",),
     "MM, linear rate": ("mm-linear-rate", "mm-linear-rate-class", "prox-gradient-strong-gap"),
     "EM, likelihood": ("em-likelihood",),
+    "EM, incremental": ("incremental-em",),
     "exact aggregation of surrogates": (
         "fedmm-monotone",
         "fedmm-pooled-rate",
