@@ -15,13 +15,16 @@ from theory_checks.claims import (
     claims,
     control_variates,
     fedmm_bounds,
-    fedmm_rates,
+    fedmm_exact_rate,
+    fedmm_rate,
     fedmm_special,
     fixed_points,
+    incremental_em,
     mean_field,
     mm,
     mm_class,
     online,
+    sublinear,
     surrogates,
 )
 
@@ -29,13 +32,16 @@ FILES = (
     aggregation,
     control_variates,
     fedmm_bounds,
-    fedmm_rates,
+    fedmm_exact_rate,
+    fedmm_rate,
     fedmm_special,
     fixed_points,
+    incremental_em,
     mean_field,
     mm,
     mm_class,
     online,
+    sublinear,
     surrogates,
 )
 
@@ -45,7 +51,8 @@ TOPICS = {
     "certificate of stationarity": ("stationarity-distance", "stationarity-certificate", "fedmm-certifies-itself"),
     "stochastic MM, bound": ("stochastic-mm-mean-field",),
     "FedMM, bound": ("fedmm-mean-field", "fedmm-moments"),
-    "FedMM, linear rate": ("fedmm-linear-rate", "fedmm-exact-rate"),
+    "FedMM, linear rate": ("diana-rate", "fedmm-rate", "fedmm-regularizer-rate", "fedmm-exact-rate"),
+    "FedMM, rate only": ("fedmm-sublinear-rate",),
     "projected step": ("projected-step",),
     "special cases of FedMM": (
         "fedmm-is-stochastic-mm",
@@ -58,6 +65,7 @@ TOPICS = {
     "MM, descent in the metric of a quadratic surrogate": ("mm-quadratic-descent",),
     "MM, linear rate": ("mm-linear-rate", "mm-linear-rate-class", "prox-gradient-strong-gap"),
     "EM, likelihood": ("em-likelihood",),
+    "EM, incremental": ("incremental-em",),
     "exact aggregation of surrogates": (
         "fedmm-monotone",
         "fedmm-pooled-rate",

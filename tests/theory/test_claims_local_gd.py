@@ -12,6 +12,9 @@ from fedmm.errors import SpecError
 from problems import Quadratic
 from theory_checks.claim import Claim
 from theory_checks.claims import local_gd, local_gd_averaged, local_gd_ball, local_gd_sampled, lookup
+from theory_checks.pep import SymPEP
+from theory_checks.pep.programs.local_gd import averaged_iterate
+from theory_checks.pep.unreduced import unreduced_sampled_round
 from theory_checks.quadratic_clients import alike, opposed, scattered
 
 CLAIMS = (*local_gd.CLAIMS, *local_gd_ball.CLAIMS, *local_gd_averaged.CLAIMS, *local_gd_sampled.CLAIMS)
@@ -114,6 +117,36 @@ def test_each_condition_is_asked(name: str, change: dict, words: str) -> None:
     claim = lookup(name)
     with pytest.raises(SpecError, match=words):
         claim.check({**claim.extremes[0], **change})
+
+
+@given(data=st.data())
+def test_the_symmetric_reduction_loses_nothing(data: st.DataObject) -> None:
+    """Against the problem with all clients and cohorts written out, from above and from below."""
+    claim = lookup("local-gd-sampled-round-exact")
+    promised, measured = both(claim, data.draw(claim.setting))
+    assert measured["pep"] == pytest.approx(promised, rel=1e-6)
+
+
+@pytest.mark.parametrize(("N", "S", "K", "value"), [(3, 1, 2, 1.1792468), (3, 2, 2, 0.9684262), (4, 2, 2, 0.9891559)])
+def test_values_of_the_problem_written_out(N: int, S: int, K: int, value: float) -> None:
+    found = unreduced_sampled_round(L=1.0, mu=0.1, N=N, S=S, K=K, gamma=0.5 / K, R=1.0, zeta=1.0)
+    assert found == pytest.approx(value, abs=1e-7)
+
+
+def test_too_many_clients_are_not_written_out() -> None:
+    with pytest.raises(SpecError, match="S = 2 and N = 5"):
+        unreduced_sampled_round(L=1.0, mu=0.1, N=5, S=2, K=1, gamma=0.5, R=1.0, zeta=1.0)
+
+
+@pytest.mark.parametrize("name", ["local-gd-averaged-2019", "local-gd-averaged-2020"])
+def test_small_values_from_the_optimum_do_not_depend_on_units(name: str) -> None:
+    """Some 1e-6: to one per cent, when f is multiplied by 3 or .3."""
+    setting = dict(lookup(name).extremes[1])
+    exact = lookup(name).engines["pep"](**setting)
+    for c in (0.3, 3.0):
+        pep = SymPEP(L=c, mu=0.0, N=2)
+        other = averaged_iterate(pep, K=2, gamma=setting["gamma"] / c, R=0, zeta=c, rounds=2)
+        assert pep.maximize(other / 0.1).dual_value * 0.1 / c == pytest.approx(exact, rel=0.01)
 
 
 @pytest.mark.parametrize("S", [1, 2, 3])

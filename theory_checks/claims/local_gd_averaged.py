@@ -135,9 +135,9 @@ def short_step_2020(*, L: float, K: int, gamma: float, **_: Any) -> bool:
 
 
 def corners(longest: Any) -> tuple[dict[str, Any], ...]:
-    """One round from afar without heterogeneity to speak of, and from the optimum, at the longest step."""
-    rest = {"L": 1.0, "K": 4, "gamma": longest(1.0, 4), "rounds": 1, "N": 2, "seed": 0}
-    return {**rest, "R": 1.0, "zeta": 0.1}, {**rest, "R": 0.0, "zeta": 1.0}
+    """One round from afar without heterogeneity to speak of, and two from the optimum, at the longest step."""
+    afar = {"L": 1.0, "K": 4, "gamma": longest(1.0, 4), "rounds": 1, "N": 2, "seed": 0, "R": 1.0, "zeta": 0.1}
+    return afar, {**afar, "K": 2, "gamma": longest(1.0, 2), "rounds": 2, "R": 0.0, "zeta": 1.0}
 
 
 # ---- false promises

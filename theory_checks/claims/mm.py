@@ -14,8 +14,8 @@ One step :math:`\theta^+=T(\bar s(\theta))` of MM on W:
 | t | which step of the run is looked at, or how many |
 | gamma | the step of FedMM |
 
-The runs are those of `fedmm.MM` and `fedmm.FedMM`, everyone taking part and uploads exact. Incremental EM is not among the
-library's methods. Falls are relative to 1 + |W|.
+The runs are those of `fedmm.MM` and `fedmm.FedMM`, everyone taking part and uploads exact. For incremental
+EM see `theory_checks.claims.incremental_em`. Falls are relative to 1 + |W|.
 """
 
 from __future__ import annotations

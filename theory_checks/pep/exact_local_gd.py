@@ -73,10 +73,13 @@ def exact_sampled_round(*, L: float, mu: float, N: int, S: int, K: int, gamma: f
 def exact_averaged_iterate(*, L: float, mu: float, N: int, K: int, gamma: float, R: float, zeta: float, rounds: int) -> float:
     r"""The worst :math:`f(\hat x)-f(x^*)` at the mean over clients and local times.
 
+    From x* itself (R = 0) it is some :math:`10^{-6}\zeta^2/L`; in tenths, the solver has it to one per cent.
+
     Raises
     ------
     WorstCaseError
         If there is none, or the solver stopped short.
     """
     pep = SymPEP(L=L, mu=mu, N=N, shared_optimum=zeta == 0)
-    return pep.maximize(averaged_iterate(pep, K=K, gamma=gamma, R=R, zeta=zeta, rounds=rounds)).dual_value
+    unit = 1.0 if R > 0 else 0.1
+    return unit * pep.maximize(averaged_iterate(pep, K=K, gamma=gamma, R=R, zeta=zeta, rounds=rounds) / unit).dual_value
