@@ -175,7 +175,7 @@ CLAIMS = (
     Claim(
         name="fedprox-contraction",
         statement="|x+ - x*| <= R/(1 + gamma mu) where all clients have the same minimiser",
-        reference="textbook",
+        reference="textbook; derived here",
         status=Status.DERIVED,
         kind="tight",
         setting=st.builds(parameters, **COMMON, R=st.sampled_from([0.5, 1.0, 2.0])),
