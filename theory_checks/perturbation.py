@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
@@ -73,7 +73,7 @@ def perturbations(claim: Claim, trials: Sequence[Trial]) -> tuple[Perturbation, 
     """The changes of one constant that promise more, and who notices, on trials that were already measured."""
     if claim.kind == "invariant":
         return ()
-    tried = [trial for trial in trials if isfinite(trial.promised) and trial.measured]
+    tried = [replace(trial, measured=_agreeing(claim, trial)) for trial in trials if isfinite(trial.promised)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of powers and logarithms of what a wrong constant makes
         found = [_seen(claim, tried, *change) for change in (*_in_the_text(claim), *_in_the_setting(claim, tried))]
@@ -99,6 +99,11 @@ def unnoticed(found: Iterable[Perturbation]) -> list[str]:
     return [f"{constant}: {', '.join(said)}" for constant, said in missed.items()]
 
 
+def _agreeing(claim: Claim, trial: Trial) -> dict[str, float]:
+    """What does not refute the claim as it is: who does would refute anything."""
+    return {who: value for who, value in trial.measured.items() if claim.holds(trial.promised, value)}
+
+
 def _seen(claim: Claim, trials: Sequence[Trial], constant: str, change: str, promise: Promise) -> Perturbation | None:
     """Who notices; None if the change nowhere promises more."""
     looked: set[str] = set()
@@ -113,7 +118,7 @@ def _seen(claim: Claim, trials: Sequence[Trial], constant: str, change: str, pro
         if not isfinite(promised) or claim.holds(promised, trial.promised):
             continue
         looked.update(trial.measured)
-        noticed |= {who for who, value in trial.measured.items() if value == value and not claim.holds(promised, value)}
+        noticed |= {who for who, value in trial.measured.items() if not claim.holds(promised, value)}
     told = [who for who in claim.engines if who in looked]
     if not told:
         return None

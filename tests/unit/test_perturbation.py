@@ -147,6 +147,12 @@ def test_an_engine_that_could_not_say_has_not_missed() -> None:
     assert verdict.table()["mutants_missed"] == {}
 
 
+def test_who_refutes_the_claim_itself_notices_nothing() -> None:
+    false = claim(simulation=TOY.loose, pep=lambda x, n: 2.0 * bound(x, n))
+    found = perturbations(false, examine(false).trials)
+    assert counts(found) == {"any": (0, 7), "simulation": (0, 7)}
+
+
 def test_an_invariant_is_left_alone_and_a_lower_bound_is_raised() -> None:
     assert (
         perturbations(replace(claim(simulation=TOY.loose), kind="invariant"), examine(claim(simulation=TOY.loose)).trials) == ()
