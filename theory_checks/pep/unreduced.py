@@ -52,5 +52,7 @@ def unreduced_sampled_round(*, L: float, mu: float, N: int, S: int, K: int, gamm
     pep.assume(norm2(x) <= R**2)
     away = local_steps(pep, x, K, gamma)[-1] - x
     cohorts = list(combinations(range(N), S))
-    first, *others = (norm2(x + cohort_mean(away, cohort)) for cohort in cohorts)
-    return pep.maximize(sum(others, start=first) / len(cohorts)).dual_value
+    total = norm2(pep.origin)
+    for cohort in cohorts:
+        total = total + norm2(x + cohort_mean(away, cohort)) / len(cohorts)
+    return pep.maximize(total).dual_value
