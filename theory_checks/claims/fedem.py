@@ -66,7 +66,7 @@ def sides(
     moments = list(exact.moments(s, exact.exact_memories(s), [gamma] * (T - 1)))
     gap = max(exact.objective(moments[0]) - (facts.optimum or 0.0), 0.0)
     left = v_min - gamma * L_W
-    noise = gamma * L_W * float(np.mean(facts.oracle_variance)) / clients
+    noise = gamma * L_W * float(np.mean(np.asarray(facts.oracle_variance))) / clients
     return float(np.mean([exact.field2(m) for m in moments])), gap / (gamma * T * left), noise / left
 
 
