@@ -58,7 +58,8 @@ def digest(data: dict[str, Any]) -> str:
 
 def check(data: dict[str, Any]) -> list[str]:
     """What a certificate proves, a line each; ValueError with the reason if it proves nothing."""
-    if data["format"] != "fedmm certificate 1" or data["sha256"] != digest(data) or not data["statements"]:
+    known = isinstance(data, dict) and data.get("format") == "fedmm certificate 1" and data.get("sha256") == digest(data)
+    if not known or not data.get("statements"):
         raise ValueError("it is no certificate of format 1, or was changed after it was written")
     proved = []
     for statement in data["statements"]:

@@ -62,21 +62,23 @@ def _gradient(composition: Composition, algorithm: FedSGD | FedAvg) -> list[tupl
     found = client_class(composition)
     gamma = settled.step.value
     exact = fedavg_round(gamma, 1.0, L=found.L, mu=found.mu, N=found.N, K=K, zeta=0.0)
+    short, change = gamma * found.L <= 1 + 1e-9, "shrink" if exact < 1 else "may grow"  # what is published asks for gamma <= 1/L
     if isinstance(settled, FedSGD):
-        published = 1.0 - gamma * found.mu
         best = 2.0 / (found.L + found.mu)
         least = ((found.L - found.mu) / (found.L + found.mu)) ** 2
+        published = f"published {1.0 - gamma * found.mu:.6f}" if short else f"published for steps up to 1/L = {1 / found.L:.4g}"
         return [
             ("worst case", f"{_class(found)}:"),
-            ("", f"f - f* and |theta - theta*|^2 shrink by {exact:.6f} a round, exactly; published {published:.6f}"),
+            ("", f"f - f* and |theta - theta*|^2 {change} by {exact:.6f} a round, exactly; {published}"),
             ("", f"the best step 2/(L + mu) = {best:.4g} has {least:.6f}"),
         ]
     world = SymPEP(L=found.L, mu=found.mu, N=found.N)
     drift = world.maximize(local_gd(world, K=K, gamma=gamma, R=0, zeta=1.0)).dual_value
+    usual = f"{gamma**2 * found.L * K * (K - 1) / 2:.4g} zeta" if short else f"for steps up to 1/L = {1 / found.L:.4g}"
     return [
         ("worst case", f"{_class(found)}, each term exact:"),
         ("", f"|theta+ - theta*| <= {exact**0.5:.6f} |theta - theta*| + {max(drift, 0.0) ** 0.5:.4g} zeta"),
-        ("", f"the usual estimate of the drift, gamma^2 L K(K-1)/2 zeta, is {gamma**2 * found.L * K * (K - 1) / 2:.4g} zeta"),
+        ("", f"the usual estimate of the drift, gamma^2 L K(K-1)/2 zeta, is {usual}"),
     ]
 
 
@@ -98,4 +100,5 @@ def _local_steps(composition: Composition, settled: Any) -> int:
 
 
 def _class(found: ClientClass) -> str:
-    return f"over all federations of {found.N} clients with L = {found.L:.4g} and mu = {found.mu:.4g} each"
+    clients = "client" if found.N == 1 else "clients"
+    return f"over all federations of {found.N} {clients} with L = {found.L:.4g} and mu = {found.mu:.4g} each"

@@ -173,6 +173,15 @@ def test_explain_shows_both_terms_of_fedavg(clients: Federation) -> None:
     assert f"{drift:.3g}" in text
 
 
+def test_explain_keeps_published_bounds_to_their_steps(clients: Federation) -> None:
+    """Beyond 1/L neither textbook bound holds; beyond 2/L the distance may grow."""
+    L = client_class(compose(RIDGE, clients, FedSGD())).L
+    assert "|theta - theta*|^2 may grow by" in said(FedSGD(step=3 / L), RIDGE, clients)
+    for method in (FedSGD(step=1.5 / L), FedAvg(local_steps=3, step=1.5 / L)):
+        assert f"for steps up to 1/L = {1 / L:.4g}" in said(method, RIDGE, clients)
+    assert "published 0." in said(FedSGD(step=1 / L), RIDGE, clients)
+
+
 def test_explain_says_why_there_is_no_worst_case(clients: Federation) -> None:
     assert "it is written for full participation" in said(FedAvg(), RIDGE, clients, participation=Bernoulli(0.5))
     assert "at most 16 local steps" in said(FedAvg(local_steps=50), RIDGE, clients)

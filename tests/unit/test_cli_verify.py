@@ -16,6 +16,11 @@ from click.testing import CliRunner, Result
 
 from fedmm.catalog import entries
 from fedmm.cli import main
+from fedmm.plot import png
+from theory_checks.verdict import Trial
+from theory_checks.verify.judge import judge
+from theory_checks.verify.mine import known
+from theory_checks.verify.report import picture
 
 FORGOTTEN = """
 from theory_checks.pep import mean, norm2
@@ -182,6 +187,14 @@ def test_the_report_is_a_folder_of_its_own() -> None:
     again = verify("--mine", TOY, "--report", "out/report")
     assert again.exit_code == 2
     assert "is not an empty folder" in again.stderr
+
+
+@pytest.mark.parametrize("spread", [0.0, 2e-16, 3e-12, 0.5])
+def test_a_picture_of_settings_that_are_all_alike(spread: float) -> None:
+    """Ratios that differ in their last digits only have no room for the bars of a histogram."""
+    trials = tuple(Trial({}, 1.0, {"simulation": 0.7 + spread * k}) for k in range(3))
+    claim = known(Path(TOY))["true"]
+    assert png(picture(judge(claim, trials))).startswith(b"\x89PNG")
 
 
 def test_what_cannot_be_written_does_not_lose_the_table() -> None:

@@ -29,6 +29,9 @@ SHOWN = 16
 SMALL = 0.05
 """Parts below this one call for a logarithmic axis."""
 
+CLOSE = 1e-6
+"""The least relative width of a histogram's axis."""
+
 COLOURS = {"simulation": "C0", "batch": "C9", "replay": "C7", "pep": "C1", "lyapunov": "C3", "certificate": "C2"}
 """Of every engine: blue for instances, warm for the class."""
 
@@ -102,7 +105,8 @@ def _histogram(verdict: Verdict, ax: Axes) -> None:
     if engines:
         low, high = min(min(row.values()) for row in parts if row), max(max(row.values()) for row in parts if row)
         decades = 0 < low < SMALL * high
-        bins = np.geomspace(low, high, 21) if decades else 20
+        room = max(high - low, CLOSE * max(abs(low), abs(high)), CLOSE)  # equal parts, up to rounding, still have a width
+        bins = np.geomspace(low, high, 21) if decades else np.linspace((low + high - room) / 2, (low + high + room) / 2, 21)
         values = [[row[engine] for row in parts if engine in row] for engine in engines]
         ax.hist(values, bins=bins, label=engines, stacked=True, color=[COLOURS[engine] for engine in engines])  # type: ignore[arg-type]
         ax.set_xscale("log" if decades else "linear")
