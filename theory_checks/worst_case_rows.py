@@ -15,11 +15,11 @@ from typing import Any
 
 from fedmm.algorithms import FedAvg, FedMM, FedSGD
 from fedmm.composition import Composition
-from fedmm.errors import CompositionError
+from fedmm.errors import CompositionError, FedmmError
 from fedmm.schedules import Constant
 from theory_checks.client_class import ClientClass, client_class
 from theory_checks.fedmm_step import certified_step
-from theory_checks.pep import SymPEP, WorstCaseError
+from theory_checks.pep import SymPEP
 from theory_checks.pep.programs.local_gd import local_gd
 from theory_checks.tuned import MOST_STEPS, fedavg_round
 
@@ -34,7 +34,7 @@ def rows(composition: Composition) -> list[tuple[str, str]]:
             return _fedmm(composition)
         if isinstance(algorithm, (FedSGD, FedAvg)):
             return _gradient(composition, algorithm)
-    except (CompositionError, WorstCaseError) as error:
+    except FedmmError as error:
         return [("worst case", f"unknown: {error}")]
     return []
 
@@ -63,12 +63,13 @@ def _gradient(composition: Composition, algorithm: FedSGD | FedAvg) -> list[tupl
     gamma = settled.step.value
     exact = fedavg_round(gamma, 1.0, L=found.L, mu=found.mu, N=found.N, K=K, zeta=0.0)
     if isinstance(settled, FedSGD):
-        published = 1.0 - gamma * found.mu
+        short = gamma * found.L <= 1.0 + 1e-12
+        published = f"published {1.0 - gamma * found.mu:.6f}" if short else "published for steps up to 1/L only"
         best = 2.0 / (found.L + found.mu)
         least = ((found.L - found.mu) / (found.L + found.mu)) ** 2
         return [
             ("worst case", f"{_class(found)}:"),
-            ("", f"f - f* and |theta - theta*|^2 shrink by {exact:.6f} a round, exactly; published {published:.6f}"),
+            ("", f"f - f* and |theta - theta*|^2 shrink by {exact:.6f} a round, exactly; {published}"),
             ("", f"the best step 2/(L + mu) = {best:.4g} has {least:.6f}"),
         ]
     world = SymPEP(L=found.L, mu=found.mu, N=found.N)
