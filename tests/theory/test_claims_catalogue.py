@@ -7,46 +7,7 @@ import re
 import pytest
 
 from theory_checks.claim import Status
-<<<<<<< HEAD
 from theory_checks.claims import claims
-=======
-from theory_checks.claims import (
-    aggregation,
-    claims,
-    control_variates,
-    fedem,
-    fedmm_bounds,
-    fedmm_exact_rate,
-    fedmm_rate,
-    fedmm_special,
-    fixed_points,
-    incremental_em,
-    mean_field,
-    mm,
-    mm_class,
-    online,
-    sublinear,
-    surrogates,
-)
-
-FILES = (
-    aggregation,
-    control_variates,
-    fedem,
-    fedmm_bounds,
-    fedmm_exact_rate,
-    fedmm_rate,
-    fedmm_special,
-    fixed_points,
-    incremental_em,
-    mean_field,
-    mm,
-    mm_class,
-    online,
-    sublinear,
-    surrogates,
-)
->>>>>>> C2
 
 TOPICS = {
     "descent in the space of statistics": ("surrogate-smoothness", "surrogate-descent"),
