@@ -197,8 +197,9 @@ class Claim:
                 raise SpecError(f"Claim {self.name!r} needs {condition.words}, got {given}.")
 
     def holds(self, promised: float, measured: float) -> bool:
-        """Whether the two numbers agree with the claim, to rounding; a NaN never does."""
-        allowance = self.rtol * max(abs(promised), abs(measured)) + self.atol if isfinite(promised) else 0.0
+        """Whether the two numbers agree with the claim, to rounding; a NaN never does, and infinity has no rounding."""
+        finite = isfinite(promised) and isfinite(measured)
+        allowance = self.rtol * max(abs(promised), abs(measured)) + self.atol if finite else 0.0
         if self.kind == "lower":
             return measured >= promised - allowance
         if self.kind == "expectation":

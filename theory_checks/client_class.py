@@ -9,6 +9,7 @@ with :math:`L_i,\mu_i` the facts of the problem on client i alone.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from fedmm.composition import Composition
@@ -40,15 +41,21 @@ def client_class(composition: Composition) -> ClientClass:
     for i, weight in enumerate(federation.weights):
         alone = Federation([federation[i]], public=federation.public, check=False)
         facts = problem.facts(alone)
-        for symbol, name, value in (("L", "smoothness", facts.smoothness), ("mu", "strong_convexity", facts.strong_convexity)):
-            if value is None:
-                why = facts.notes.get(name, "unknown")
-                raise CompositionError(f"No worst case: {name} ({symbol}) of client {i}'s f_i is needed, but it is {why}.")
-        if facts.strong_convexity == 0:
+        upper = _known(i, "L", "smoothness", facts.smoothness, facts.notes)
+        lower = _known(i, "mu", "strong_convexity", facts.strong_convexity, facts.notes)
+        if lower == 0:
             raise CompositionError(
                 f"No worst case: every client must be strongly convex, but client {i} has mu = 0; add a ridge to the problem."
             )
-        L, mu = max(L, n * weight * facts.smoothness), min(mu, n * weight * facts.strong_convexity)
+        L, mu = max(L, n * weight * upper), min(mu, n * weight * lower)
     if mu >= L:  # all alike and quadratic, to rounding: the class is open at mu = L
         mu = L * (1 - 1e-6)
     return ClientClass(L, mu, n)
+
+
+def _known(i: int, symbol: str, name: str, value: float | None, notes: Mapping[str, str]) -> float:
+    """A fact about client i, which must be known."""
+    if value is None:
+        why = notes.get(name, "unknown")
+        raise CompositionError(f"No worst case: {name} ({symbol}) of client {i}'s f_i is needed, but it is {why}.")
+    return value

@@ -166,9 +166,9 @@ def test_a_proof_takes_milliseconds() -> None:
     one_round()
     took = []
     for _ in range(7):
-        before = time.perf_counter()
+        before = time.process_time()
         one_round()
-        took.append(time.perf_counter() - before)
+        took.append(time.process_time() - before)
     assert min(took) < 0.07
 
 

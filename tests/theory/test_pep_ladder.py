@@ -75,6 +75,26 @@ def test_a_form_that_stops_short_hands_over_to_the_next(monkeypatch: pytest.Monk
     assert error.value.status == "inaccurate"
 
 
+def one_step(L: float, spread: float) -> float:
+    """|x+ - x*|^2 from |x - x*| <= 1: (1 - gamma mu)^2, whatever zeta."""
+    pep = SymPEP(L=L, mu=0.1 * L, N=4)
+    return pep.maximize(local_gd(pep, K=1, gamma=0.5 / L, R=1.0, zeta=spread * L)).dual_value
+
+
+@pytest.mark.parametrize("L", [1e-6, 1e-3, 1.0, 30.0, 1e6])
+@pytest.mark.parametrize("spread", [1e-6, 1e-3, 1.0, 1e4])
+def test_units_do_not_change_the_value(L: float, spread: float) -> None:
+    """Sides may differ by 1e-3, as `solve.GAP` says."""
+    assert one_step(L, spread) == pytest.approx(0.95**2, rel=1e-3)
+
+
+def test_multipliers_that_prove_nothing_are_refused() -> None:
+    """The solver says "Solved", the sides agree to 1e-4, and the value is 3 % too small: a remainder is not semidefinite."""
+    with pytest.raises(WorstCaseError, match="multipliers that do not fit") as error:
+        one_step(1e-6, 1e-9)
+    assert error.value.status == "inaccurate"
+
+
 @pytest.mark.parametrize(("gamma", "K"), [(0.1, 2), (0.05, 2), (0.01, 2), (0.01, 4)])
 def test_small_values_are_relatively_exact(gamma: float, K: int) -> None:
     """The drift from the optimum, whose closed form is known, down to values of 1e-9."""

@@ -144,6 +144,9 @@ def test_engines_that_contradict_each_other_are_told() -> None:
     assert "Engine simulation observed 1, more than engine pep's worst case 0.8" in found.contradictions[0]
     fine = examine(TOY.claim("fine", simulation=TOY.loose, pep=TOY.bound))
     assert fine.contradictions == ()
+    lost = examine(TOY.claim("lost", simulation=lambda x, n: inf, pep=TOY.loose), 0)
+    assert lost.holds is False
+    assert "Engine simulation observed inf" in lost.contradictions[0]
 
 
 def test_settings_outside_the_conditions_are_a_fault_of_the_claim() -> None:
@@ -171,6 +174,9 @@ def test_promises_that_are_no_numbers(promised: float) -> None:
     ("kind", "measured", "holds"),
     [
         ("upper", 0.5, True),
+        ("upper", inf, False),
+        ("lower", -inf, False),
+        ("expectation", inf, False),
         ("lower", 0.5, False),
         ("lower", 1.5, True),
         ("expectation", 1.0, True),

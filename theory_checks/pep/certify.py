@@ -27,7 +27,7 @@ import numpy as np
 
 from theory_checks.check_certificate import semidefinite
 from theory_checks.pep import conic
-from theory_checks.pep.assemble import Rows, assemble
+from theory_checks.pep.assemble import Rows, assemble, joined
 from theory_checks.pep.certificate import Certificate, Proof, combined
 from theory_checks.pep.checks import check_scalar
 from theory_checks.pep.problem import SymPEP
@@ -35,7 +35,7 @@ from theory_checks.pep.rational import relevant, repaired, rounded
 from theory_checks.pep.solve import WorstCaseError, floats
 from theory_checks.pep.words import sentence, symbols, worded
 
-__all__ = ["certify", "directions", "joined", "proof_of"]
+__all__ = ["certify", "directions", "proof_of"]
 
 MARGINS = (1e-10, 1e-9, 1e-8, 1e-7, 1e-6, 1e-5)
 """Tried in turn."""
@@ -108,7 +108,7 @@ def _proof(A: Rows, C: Rows, unit: Fraction = Fraction(1)) -> tuple[Proof, float
     WorstCaseError
         If there is none.
     """
-    away = directions(joined(A, C))
+    away = directions(joined([A, C]))
     M, D, F, const = (part / unit for part in C[:4])
     rows, goal = floats(A), floats(Rows(M, D, F, const, C.labels))
     said = "the exact elimination failed"
@@ -156,12 +156,6 @@ def directions(rows: Rows) -> list[np.ndarray]:
     """Per block (M, then every D), the matrix B'B of the directions in which combinations of these rows change at all."""
     found = [relevant(block, rows.F) for block in (rows.M, *(rows.D[:, c] for c in range(rows.D.shape[1])))]
     return [B.T @ B for B in found]
-
-
-def joined(*parts: Rows) -> Rows:
-    """Rows, one after the other."""
-    M, D, F, const = (np.concatenate(blocks) for blocks in zip(*(part[:4] for part in parts), strict=True))
-    return Rows(M, D, F, const, tuple(label for part in parts for label in part.labels))
 
 
 def _pushed(C: Rows, away: list[np.ndarray], margin: float) -> Rows:

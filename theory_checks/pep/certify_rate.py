@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 
 from fedmm.errors import SpecError
-from theory_checks.pep.assemble import Rows, stacked, valid
+from theory_checks.pep.assemble import Rows, joined, stacked, valid
 from theory_checks.pep.certificate import Certificate, combined
-from theory_checks.pep.certify import directions, joined, proof_of
+from theory_checks.pep.certify import directions, proof_of
 from theory_checks.pep.checks import check_between
 from theory_checks.pep.conic import candidate, svec
-from theory_checks.pep.lyapunov import current, search
+from theory_checks.pep.lyapunov import columns, current, search
 from theory_checks.pep.problem import SymPEP
 from theory_checks.pep.programs import Step
 from theory_checks.pep.rational import repaired, rounded
@@ -128,10 +128,10 @@ def _proved(pep: SymPEP, step: Step, rho: Fraction) -> tuple[Any, Any, float] | 
 
 def _solved(pep: SymPEP, now: Rows, after: Rows, Q: Rows, first: Rows, second: Rows, rho: Fraction) -> Any:
     """(p, lambda, nu) that keep both remainders away from singular ones, and how far; None if there are none."""
-    away = [directions(joined(_minus(now, after, 1 / rho), first)), directions(joined(now, Q, second))]
+    away = [directions(joined([_minus(now, after, 1 / rho), first])), directions(joined([now, Q, second]))]
     rate, r = float(rho), pep.r
     now, after, Q, first, second = (floats(rows) for rows in (now, after, Q, first, second))
-    V, W, target, I, J = (_columns(rows, r) for rows in (now, after, Q, first, second))
+    V, W, target, I, J = (columns(rows, r) for rows in (now, after, Q, first, second))
     k, m, J1, J2 = now.F.shape[1], len(now.const), I.shape[1], J.shape[1]
     none1, none2 = np.zeros((len(V), J2)), np.zeros((len(V), J1))
     margins = [np.concatenate([np.zeros(k), *map(svec, blocks)])[:, None] for blocks in away]
@@ -145,10 +145,6 @@ def _solved(pep: SymPEP, now: Rows, after: Rows, Q: Rows, first: Rows, second: R
     sides = [len(pep.means)] + [len(pep.devs)] * r
     x = candidate(-cap[0], G, h, 2 * k, J1 + J2 + 1, sides * 2, 1e-9)
     return None if x is None or x[-1] <= 0 else (x[:-1], float(x[-1]))
-
-
-def _columns(rows: Rows, r: int) -> np.ndarray:
-    return np.concatenate([rows.F, svec(rows.M), *(svec(rows.D[:, c]) for c in range(r))], axis=1).T
 
 
 def _row(rows: Rows, j: int) -> Rows:

@@ -32,7 +32,7 @@ from theory_checks.pep.solve import WorstCaseError, floats
 if TYPE_CHECKING:
     from theory_checks.pep.problem import SymPEP
 
-__all__ = ["Lyapunov", "certifies", "current", "search"]
+__all__ = ["Lyapunov", "certifies", "columns", "current", "search"]
 
 NEAREST = 1e-9
 """Rates above 1 less this are reported as 1."""
@@ -123,7 +123,7 @@ class _Problem:
                 raise SpecError("Expected terms and inequalities without constants in a Lyapunov search; leave them out.")
         earlier = current(pep, rules, V)
         self.m, self.J1, self.J2 = len(now), len(rules.labels), len(earlier.labels)
-        self.now, then, I, J, Q = (_columns(rows, pep.r) for rows in (V, W, rules, earlier, Q))
+        self.now, then, I, J, Q = (columns(rows, pep.r) for rows in (V, W, rules, earlier, Q))
         change = self.now - then
         rounding = 1e-14 * np.maximum(np.abs(self.now), np.abs(then))
         self.still = np.concatenate(
@@ -193,7 +193,7 @@ def _signed(A: np.ndarray, zero: int) -> np.ndarray:
     return np.concatenate([A[:zero], -A[zero:]])
 
 
-def _columns(rows: Rows, r: int) -> np.ndarray:
+def columns(rows: Rows, r: int) -> np.ndarray:
     """Each row as a column: F, then svec of M and of every D."""
     return np.concatenate([rows.F, svec(rows.M), *(svec(rows.D[:, c]) for c in range(r))], axis=1).T
 

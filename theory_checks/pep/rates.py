@@ -101,7 +101,7 @@ def best_psi_rate(L: float, mu: float, N: int, omega: float, p: float, gamma: fl
     def factor(log_c: float) -> float:
         return psi_rate(L, mu, N, omega, p, gamma, a, float(np.exp(log_c)))
 
-    found = minimize_scalar(factor, bounds=(-np.log(16.0), np.log(16.0)), method="bounded", options={"xatol": 1e-4})
+    found: Any = minimize_scalar(factor, bounds=(-np.log(16.0), np.log(16.0)), method="bounded", options={"xatol": 1e-4})
     return float(found.fun)
 
 

@@ -146,13 +146,16 @@ def _climb(A: Rows, C: Rows, rungs: Rungs, room: tuple[float, float]) -> tuple[c
 
 
 def _gap(A: Rows, C: Rows, answer: conic.Answer) -> float:
-    """The largest part of dual minus primal value: each is zero at an optimum, and together they could cancel."""
+    """The largest part of dual minus primal value: each is zero at an optimum, and together they could cancel.
+
+    Multipliers that prove nothing count too: a remainder's negative eigenvalue costs itself times the example's trace.
+    """
     y, M, D, F = answer
     left = np.tensordot(A.M, M, 2) + np.tensordot(A.D, D, 3) + A.F @ F + A.const
-    in_M = np.sum((np.tensordot(y, A.M, 1) - C.M[0]) * M)
-    in_D = np.sum((np.tensordot(y, A.D, 1) - C.D[0]) * D)
-    in_F = (y @ A.F - C.F[0]) @ F
-    return float(max(abs(in_M), abs(in_D), abs(in_F), np.sum(y * np.abs(left))))
+    rest = [np.tensordot(y, A.M, 1) - C.M[0], *(np.tensordot(y, A.D, 1) - C.D[0])]
+    parts = [np.sum(S * X) for S, X in zip(rest, (M, *D), strict=True)]
+    parts += [np.linalg.eigvalsh(S).min(initial=0.0) * np.trace(X) for S, X in zip(rest, (M, *D), strict=True)]
+    return float(max(*np.abs(parts), np.abs(y @ A.F - C.F[0]) @ np.abs(F), np.sum(y * np.abs(left))))
 
 
 def _finer(A: Rows, C: Rows, answer: conic.Answer, form: str, tolerance: float) -> conic.Answer:

@@ -100,10 +100,8 @@ def contradictions(claim: Claim, trials: Sequence[Trial]) -> tuple[str, ...]:
         for low in (engine for engine in trial.measured if engine in INSTANCES):
             for high in (engine for engine in trial.measured if engine in CLASSES):
                 observed, worst = trial.measured[low], trial.measured[high]
-                if (
-                    observed > worst + max(SANDWICH, claim.rtol) * max(abs(observed), abs(worst)) + claim.atol
-                    and (low, high) not in found
-                ):
+                room = max(SANDWICH, claim.rtol) * max(abs(observed), abs(worst)) + claim.atol
+                if observed > worst + (room if isfinite(room) else 0.0) and (low, high) not in found:
                     at = ", ".join(f"{name} = {value}" for name, value in trial.setting.items())
                     found[low, high] = (
                         f"Engine {low} observed {observed:.9g}, more than engine {high}'s worst case {worst:.9g}, at {at}: "

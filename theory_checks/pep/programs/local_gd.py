@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from theory_checks.pep.programs.start import start
 from theory_checks.pep.verbs import dev, mean, norm2
 
 __all__ = ["Metric", "averaged_iterate", "local_gd", "local_steps", "sampled_round"]
@@ -42,7 +43,7 @@ def local_gd(
     `also_at_start` bounds the dissimilarity of the clients' gradients at x_0, too:
     :math:`\frac1N\sum_i\|\nabla f_i(x_0)-\nabla f(x_0)\|^2\le\zeta^2`.
     """
-    x = _start(world, R, zeta)
+    x = start(world, R, zeta)
     if also_at_start:
         world.assume(norm2(dev(world.grad(x))) <= zeta**2)
     for _ in range(rounds):
@@ -52,7 +53,7 @@ def local_gd(
 
 def averaged_iterate(world: Any, *, K: int, gamma: Any, R: Any, zeta: Any, rounds: int) -> Any:
     r""":math:`f(\hat x)-f(x^*)` at :math:`\hat x=\frac1{KT}\sum_{t<KT}\bar y_t`, the mean over clients and local times."""
-    x, total = _start(world, R, zeta), world.origin
+    x, total = start(world, R, zeta), world.origin
     for _ in range(rounds):
         *before, last = local_steps(world, x, K, gamma)
         for y in before:
@@ -66,7 +67,7 @@ def sampled_round(world: Any, *, K: int, gamma: Any, R: Any, zeta: Any, S: int |
 
     With p instead of S every client takes part independently, :math:`x_1=x_0+\frac1{pN}\sum_{i\in A}(y_i-x_0)`.
     """
-    x = _start(world, R, zeta)
+    x = start(world, R, zeta)
     mask = world.participation(S=S, p=p)
     y = local_steps(world, x, K, gamma)[-1]
     return norm2(x + mean(mask(y - x)))
@@ -78,14 +79,3 @@ def local_steps(world: Any, x: Any, K: int, gamma: Any) -> list[Any]:
     for _ in range(K):
         points.append(points[-1] - gamma * world.grad(points[-1]))
     return points
-
-
-def _start(world: Any, R: Any, zeta: Any) -> Any:
-    """x_0, with what is assumed of it and of the clients; a vector bounded by 0 is left out, not declared."""
-    if world.gstar is not world.origin:
-        world.assume(norm2(world.gstar) <= zeta**2)
-    if R == 0:
-        return world.origin
-    x = world.point()
-    world.assume(norm2(x) <= R**2)
-    return x
