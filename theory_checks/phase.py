@@ -12,9 +12,13 @@ this is below the value for one step, which does not depend on zeta.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from math import isfinite
+from numbers import Real
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +29,9 @@ __all__ = ["PhaseDiagram", "crossover", "phase_diagram"]
 
 ZETAS = (0.0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 KS = (1, 2, 4, 8)
+
+FINEST = 1e-6
+"""The least tolerance of a crossover: worst cases are known to about 1e-8."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,16 +108,23 @@ def phase_diagram(
     SpecError
         For empty axes or parameters out of range.
     """
-    zetas, Ks = list(zetas), list(Ks)
-    if not zetas or not Ks:
-        raise SpecError(f"Expected at least one zeta and one K, got zetas={zetas!r} and Ks={Ks!r}.")
-    for name, axis in (("zetas", zetas), ("Ks", Ks)):
-        if sorted(set(axis)) != axis:
-            raise SpecError(f"Expected increasing {name}, got {axis!r}.")
+    zetas, Ks = _axis("zetas", zetas), _axis("Ks", Ks)
     tuned = [[tune("fedavg", L=L, mu=mu, K=K, zeta=zeta, R=R) for K in Ks] for zeta in zetas]
     values = np.array([[one.value for one in row] for row in tuned])
     steps = np.array([[one.gamma for one in row] for row in tuned])
     return PhaseDiagram(L, mu, R, tuple(zetas), tuple(Ks), values, steps)
+
+
+def _axis(name: str, values: Any) -> list[Any]:
+    """The values of an axis, once they are increasing numbers."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise SpecError(f"Expected {name} as a list of increasing numbers, got {values!r}.")
+    axis = list(values)
+    if not axis or not all(isinstance(value, Real) for value in axis):
+        raise SpecError(f"Expected {name} as a list of increasing numbers, at least one, got {axis!r}.")
+    if any(isfinite(value) and value >= after for value, after in pairwise(axis)):
+        raise SpecError(f"Expected increasing {name}, got {axis!r}.")
+    return axis
 
 
 def crossover(K: int, *, L: float = 1.0, mu: float, R: float = 1.0, tolerance: float = 1e-3) -> float:
@@ -121,6 +135,8 @@ def crossover(K: int, *, L: float = 1.0, mu: float, R: float = 1.0, tolerance: f
     SpecError
         For K < 2, or parameters out of range.
     """
+    if not isinstance(tolerance, Real) or not FINEST <= tolerance < 1:
+        raise SpecError(f"Expected a tolerance from {FINEST:g} to below 1, got {tolerance!r}.")
     if isinstance(K, bool) or not isinstance(K, int) or K < 2:
         raise SpecError(f"Expected K local steps, at least 2, to compare with one, got {K!r}.")
     one = tune("fedavg", L=L, mu=mu, K=1, R=R).value

@@ -23,11 +23,12 @@ from itertools import product
 from random import Random
 from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
 
 from fedmm.errors import FedmmError, SpecError, suggest
 from theory_checks.claim import Claim, Condition, Kind, Measure, Mutant, Setting, Status
-from theory_checks.pep import Lyapunov, SymPEP
+from theory_checks.pep import Lyapunov, Scalar, SymPEP
 from theory_checks.pep.batch import Batch
 from theory_checks.pep.programs import Step
 
@@ -139,8 +140,9 @@ class _Text:
     def on(self, world: Any, setting: Setting) -> Any:
         """What the program returns in a world."""
         found = self.program(world, **setting)
-        if found is None:
-            raise SpecError("The program returned nothing; return what is measured, such as norm2(x), or a Step.")
+        if not isinstance(found, (Scalar, Step)):
+            what = "nothing" if found is None else f"a {type(found).__name__}"
+            raise SpecError(f"The program returned {what}; return what is measured, such as norm2(x), or a Step.")
         return found
 
     def pep(self, setting: Setting) -> SymPEP:
@@ -232,7 +234,7 @@ def _corners(setting: Mapping[str, Values], conditions: Sequence[Condition]) -> 
     for name, values in setting.items():
         if isinstance(values, st.SearchStrategy):
             return []
-        if isinstance(values, str) or not len(values):
+        if isinstance(values, str) or not isinstance(values, (Sequence, np.ndarray)) or not len(values):
             raise SpecError(f"Expected the values of {name!r} in the setting as a list or a strategy, got {values!r}.")
         ends.append([values[0], values[-1]] if len(values) > 1 else [values[0]])
     corners: list[Setting] = [dict(zip(setting, values, strict=True)) for values in product(*ends)]

@@ -179,6 +179,9 @@ DEFAULTS = {"zeta": 0.0, "R": 1.0, "omega": 0.0, "p": 1.0, "rounds": 1}
 MOST_STEPS = 16
 """Local steps up to which a worst case is solved: beyond, the program is slow and its accuracy poor."""
 
+MOST_ROUNDS = 1000
+"""Rounds up to which a step is tuned: every one is a worst case for every step that is tried."""
+
 
 class _Given(NamedTuple):
     L: float
@@ -202,9 +205,11 @@ def _checked(method: str, **given: Any) -> _Given:
         check_between(name, numbers[name], 0, None)
     for name, most in (("p", 1), ("R", None)):
         check_between(name, numbers[name], 0, most, open_left=True)
+    if not 0 <= numbers["mu"] < numbers["L"]:
+        raise SpecError(f"Expected 0 <= mu < L, got mu = {numbers['mu']} and L = {numbers['L']}.")
     if method in ("fedsgd", "fedmm") and not 0 < numbers["mu"] < numbers["L"]:
         raise SpecError(f"Expected 0 < mu < L for a contraction factor, got mu = {numbers['mu']} and L = {numbers['L']}.")
-    return _Given(**numbers, N=check_count("N", given["N"], None), rounds=check_count("rounds", given["rounds"], None))
+    return _Given(**numbers, N=check_count("N", given["N"], None), rounds=check_count("rounds", given["rounds"], MOST_ROUNDS))
 
 
 def _number(name: str, value: Any) -> float:

@@ -105,6 +105,8 @@ def test_crossover_is_where_two_steps_tie() -> None:
         ({"method": "fedavg", "K": ()}, "K as an integer"),
         ({"method": "fedavg", "K": 17}, "from 1 to 16"),
         ({"method": "fedavg", "rounds": 1.5}, "rounds as an integer"),
+        ({"method": "fedavg", "rounds": 10**6}, "rounds as an integer"),
+        ({"method": "fedavg", "mu": -0.1}, "0 <= mu < L"),
         ({"method": "fedavg", "p": 0.0}, "p in \\(0, 1\\]"),
         ({"method": "fedsgd", "mu": 0.0}, "0 < mu < L"),
         ({"method": "fedavg", "mu": 2.0}, "mu < L"),
@@ -133,7 +135,19 @@ def test_the_edge_of_the_search_is_said() -> None:
 def test_bad_axes_are_refused() -> None:
     with pytest.raises(SpecError, match="increasing zetas"):
         phase_diagram(mu=MU, zetas=(1.0, 0.0))
-    with pytest.raises(SpecError, match="at least one zeta"):
+    with pytest.raises(SpecError, match="zetas as a list of increasing numbers, at least one"):
         phase_diagram(mu=MU, zetas=())
     with pytest.raises(SpecError, match="at least 2"):
         crossover(1, mu=MU)
+
+
+@pytest.mark.parametrize("axes", [{"Ks": 3}, {"zetas": 0.1}, {"Ks": (1, "x")}, {"Ks": "12"}, {"Ks": ()}])
+def test_an_axis_is_a_list_of_numbers(axes: dict) -> None:
+    with pytest.raises(SpecError, match="as a list of increasing numbers"):
+        phase_diagram(mu=MU, **axes)
+
+
+@pytest.mark.parametrize("tolerance", [0, -1.0, 1e-12, float("nan"), "a"])
+def test_a_tolerance_that_no_search_reaches_is_refused(tolerance: object) -> None:
+    with pytest.raises(SpecError, match="Expected a tolerance from 1e-06"):
+        crossover(2, mu=MU, tolerance=tolerance)  # type: ignore[arg-type]

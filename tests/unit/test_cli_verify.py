@@ -240,6 +240,7 @@ def test_refusals(words: list[str], message: str) -> None:
         ("CLAIMS = (3,)", "Expected CLAIMS of mine.py to be a tuple of claims, got one with int in it."),
         ("CLAIMS = 3", "to be a tuple of claims, got int."),
         ("def f(:\n", "mine.py is not valid Python, line 1"),
+        ("\0", "mine.py is not valid Python: source code"),
         ("a = 1\nb = 1 / 0\n", "mine.py cannot be run, line 2: ZeroDivisionError: division by zero."),
         ("import a_module_that_is_not_there", "ModuleNotFoundError"),
         ("x = 1\nraise SystemExit(0)", "mine.py ends the program, line 2"),

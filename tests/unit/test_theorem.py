@@ -152,6 +152,11 @@ def nothing(world: Any, gamma: float) -> Any:
     """Returns nothing."""
 
 
+def vector(world: Any, gamma: float) -> Any:
+    """Forgets the norm."""
+    return world.point()
+
+
 def more(world: Any, gama: float) -> Any:
     """Misspelt."""
 
@@ -166,10 +171,16 @@ def wrong(world: Any, gamma: float) -> Any:
     [
         (nameless, {}, "The theorem 'nameless' has no docstring"),
         (nothing, {}, "The program returned nothing"),
+        (vector, {}, "The program returned a Vector; return what is measured"),
         (more, {}, "program of theorem 'more' takes 'gama', which the setting has not. Did you mean 'gamma'"),
         (wrong, {}, "cannot be run: Expected an inequality"),
         (distance, {"setting": {"gamma": [0.5]}}, "mutant takes 'mu', which the setting has not"),
         (distance, {"setting": GRID | {"mu": []}}, "Expected the values of 'mu' in the setting as a list or a strategy"),
+        (
+            distance,
+            {"setting": GRID | {"mu": 0.1}},
+            "'mu' in the setting as a list or a strategy, got 0.1",
+        ),
         (distance, {"setting": GRID | {"mu": [2.0, 3.0]}}, "cannot be run"),
     ],
 )

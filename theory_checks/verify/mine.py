@@ -47,7 +47,8 @@ def load(path: Path) -> dict[str, Claim]:
     except SystemExit as error:
         raise SpecError(f"{path} ends the program{_line(error, path)}; guard it with if __name__ == '__main__'.") from error
     except SyntaxError as error:
-        raise SpecError(f"{path} is not valid Python, line {error.lineno}: {error.msg}.") from error
+        where = f", line {error.lineno}" if error.lineno else ""
+        raise SpecError(f"{path} is not valid Python{where}: {error.msg}.") from error
     except Exception as error:
         raise SpecError(f"{path} cannot be run{_line(error, path)}: {type(error).__name__}: {error}.") from error
     finally:

@@ -29,7 +29,7 @@ SHOWN = 16
 SMALL = 0.05
 """Parts below this one call for a logarithmic axis."""
 
-CLOSE = 1e-6
+CLOSE = 0.01
 """The least relative width of a histogram's axis."""
 
 COLOURS = {"simulation": "C0", "batch": "C9", "replay": "C7", "pep": "C1", "lyapunov": "C3", "certificate": "C2"}
@@ -106,7 +106,7 @@ def _histogram(verdict: Verdict, ax: Axes) -> None:
         low, high = min(min(row.values()) for row in parts if row), max(max(row.values()) for row in parts if row)
         decades = 0 < low < SMALL * high
         room = max(high - low, CLOSE * max(abs(low), abs(high)), CLOSE)  # equal parts, up to rounding, still have a width
-        bins = np.geomspace(low, high, 21) if decades else np.linspace((low + high - room) / 2, (low + high + room) / 2, 21)
+        bins = np.geomspace(low, high, 22) if decades else np.linspace((low + high - room) / 2, (low + high + room) / 2, 22)
         values = [[row[engine] for row in parts if engine in row] for engine in engines]
         ax.hist(values, bins=bins, label=engines, stacked=True, color=[COLOURS[engine] for engine in engines])  # type: ignore[arg-type]
         ax.set_xscale("log" if decades else "linear")
