@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +105,12 @@ def worst_case(
     Raises
     ------
     SpecError
-        For a step of a Lyapunov function, a regulariser, or clients that are not convex.
+        For a step of a Lyapunov function, a regulariser, clients that are not convex, or `kept` outside (0, 1).
     WorstCaseError
         If there is no worst case.
     """
+    if isinstance(kept, bool) or not isinstance(kept, Real) or not 0 < kept < 1:
+        raise SpecError(f"Expected kept between 0 and 1, got {kept!r}.")
     pep = SymPEP(**world)
     measured = program(pep, **parameters)
     check_scalar(measured)

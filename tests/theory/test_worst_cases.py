@@ -279,3 +279,9 @@ def test_data_of_other_kinds_are_refused() -> None:
         Federation([Triplets(one, one, two, np.array([mu]), np.array([L])) for mu, L in ((0.1, 1.0), (0.3, 2.0))])
     )
     assert (facts.smoothness, facts.strong_convexity) == (2.0, 0.2)
+
+
+@pytest.mark.parametrize("kept", [-1.0, 0.0, 1.0, float("nan"), "a"])
+def test_what_is_kept_is_a_part(kept: Any) -> None:
+    with pytest.raises(SpecError, match="Expected kept between 0 and 1"):
+        worst_case(local_gd, {"K": 1, "gamma": 0.5, "R": 1.0, "zeta": 1.0}, kept=kept, **ONE, N=2)
