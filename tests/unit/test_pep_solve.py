@@ -270,3 +270,16 @@ def test_gradients_of_opposite_clients_cancel() -> None:
     x = pep.point()
     pep.assume(norm2(x) <= 1.0, norm2(pep.gstar) <= 1.0)
     assert pep.maximize(inner(mean(pep.gstar), x)).value == pytest.approx(0.0, abs=1e-7)
+
+
+@pytest.mark.parametrize("zeta", [1e2, 1e4, 1e6, 1e8, 1e12])
+def test_a_ratio_that_no_units_repair_is_refused_or_right(zeta: float) -> None:
+    """One step does not see zeta: the value is (1 - gamma mu)^2 for every zeta, or there is none."""
+    pep = SymPEP(L=1.0, mu=0.1, N=2)
+    try:
+        result = pep.maximize(local_gd(pep, K=1, gamma=0.5, R=1.0, zeta=zeta))
+    except WorstCaseError as error:
+        assert error.status == "inaccurate"
+        assert zeta > 1e5
+    else:
+        assert result.dual_value == pytest.approx(0.9025, rel=1e-3)

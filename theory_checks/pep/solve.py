@@ -107,6 +107,8 @@ def maximize(pep: SymPEP, objective: Scalar, *, solver: str = "clarabel", ladder
     M, D, F = (block * unit for block in blocks)
     value = np.sum(C.M[0] * M) + np.sum(C.D[0] * D) + C.F[0] @ F + C.const[0]
     dual = C.const[0] - y @ A.const
+    if abs(dual - value) > GAP * max(abs(dual), abs(value)) + 1e-7 * min(unit, 1.0):  # units may hide what is lost in them
+        raise _refusal([f"an example of {value:.4g} and a proof of {dual:.4g}"], A, False)
     return Result(float(value), float(dual), M, D, F, y, A.labels, rung)
 
 
