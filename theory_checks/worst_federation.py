@@ -26,7 +26,7 @@ from fedmm.solve import solve
 from problems import Quadratic
 from problems.quadratic import Quad
 from theory_checks.interpolated import Interpolated, Triplets
-from theory_checks.pep.checks import check_scalar
+from theory_checks.pep.checks import check_program, check_scalar
 from theory_checks.pep.export import KEPT, realize
 from theory_checks.pep.problem import SymPEP
 from theory_checks.pep.solve import LADDER, maximize
@@ -111,6 +111,7 @@ def worst_case(
     """
     if isinstance(kept, bool) or not isinstance(kept, Real) or not 0 < kept < 1:
         raise SpecError(f"Expected kept between 0 and 1, got {kept!r}.")
+    check_program(program, parameters, world)
     pep = SymPEP(**world)
     measured = program(pep, **parameters)
     check_scalar(measured)

@@ -25,6 +25,7 @@ from theory_checks.check_certificate import check, digest, main, semidefinite
 from theory_checks.pep import SymPEP, WorstCaseError, mean, norm2
 from theory_checks.pep.certificate import rebuild
 from theory_checks.pep.certify import certify
+from theory_checks.pep.certify_rate import certify_rate
 from theory_checks.pep.classes import rows
 from theory_checks.pep.programs import Step
 from theory_checks.pep.programs.byzantine import byzantine_gd
@@ -38,6 +39,7 @@ from theory_checks.pep.programs.local_gd_nonconvex import stationarity
 from theory_checks.pep.programs.prox_gradient import prox_gradient_distance
 from theory_checks.pep.programs.proxskip import proxskip_factor
 from theory_checks.pep.programs.scaffold import scaffold_factor
+from theory_checks.worst_federation import worst_case
 
 STRONG: dict[str, Any] = {"L": 1, "mu": F(1, 10), "N": 10}
 HALF = F(1, 2)
@@ -355,3 +357,20 @@ def test_another_assumption_is_noticed(tmp_path: Path) -> None:
     assert "|x0|^2 <= 1/2" in check(json.loads(path.read_text()))[0]
     with pytest.raises(DataError, match=r"uses 'assumption \|x0\|\^2 <= 1/2' in a form"):
         rebuild(path)
+
+
+@pytest.mark.parametrize("ask", [certify, certify_rate, worst_case], ids=["certify", "certify_rate", "worst_case"])
+@pytest.mark.parametrize(
+    ("program", "parameters", "world", "words"),
+    [
+        (1, {}, {}, "Expected a program"),
+        (local_gd, 3, {}, "as a mapping"),
+        (local_gd, {"K": 2}, {}, "do not fit the program"),
+        (local_gd, {"K": 2, "gama": 1, "R": 1, "zeta": 1}, {}, "do not fit the program"),
+        (local_gd, {"K": 2, "gamma": 1, "R": 1, "zeta": 1}, {"Mu": 0}, "A world has no Mu"),
+        (local_gd, {"K": -1, "gamma": 1, "R": 1, "zeta": 1}, {}, "K as an integer from 1"),
+    ],
+)
+def test_what_is_no_program_is_refused(ask: Callable, program: Any, parameters: Any, world: dict, words: str) -> None:
+    with pytest.raises(SpecError, match=words):
+        ask(program, parameters, **world)

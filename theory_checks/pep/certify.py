@@ -29,7 +29,7 @@ from theory_checks.check_certificate import semidefinite
 from theory_checks.pep import conic
 from theory_checks.pep.assemble import Rows, assemble, joined
 from theory_checks.pep.certificate import Certificate, Proof, combined
-from theory_checks.pep.checks import check_scalar
+from theory_checks.pep.checks import check_program, check_scalar
 from theory_checks.pep.problem import SymPEP
 from theory_checks.pep.rational import relevant, repaired, rounded
 from theory_checks.pep.solve import WorstCaseError, floats
@@ -66,10 +66,11 @@ def certify(program: Callable[..., Any], parameters: Mapping[str, Any], *, claim
     Raises
     ------
     SpecError
-        For a float, or a program that is not about a worst case.
+        For a float, parameters that the program does not take, or a program that is not about a worst case.
     WorstCaseError
         If the worst case is unbounded, or no margin up to 1e-5 gives a proof.
     """
+    check_program(program, parameters, world)
     pep = SymPEP(**world, exact=True)
     measured = program(pep, **parameters)
     check_scalar(measured)

@@ -22,7 +22,7 @@ from fedmm.errors import SpecError
 from theory_checks.pep.assemble import Rows, joined, stacked, valid
 from theory_checks.pep.certificate import Certificate, combined
 from theory_checks.pep.certify import directions, proof_of
-from theory_checks.pep.checks import check_between
+from theory_checks.pep.checks import check_between, check_program
 from theory_checks.pep.conic import candidate, svec
 from theory_checks.pep.lyapunov import columns, current, search
 from theory_checks.pep.problem import SymPEP
@@ -70,6 +70,7 @@ def certify_rate(
     WorstCaseError
         If there is no proof.
     """
+    check_program(program, parameters, world)
     pep = SymPEP(**world, exact=True)
     step = program(pep, **parameters)
     if not isinstance(step, Step):

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from inspect import signature
 from math import isfinite
 from numbers import Integral, Real
 from typing import Any
 
-from fedmm.errors import SpecError
+from fedmm.errors import SpecError, suggest
 from theory_checks.pep.algebra import Scalar
 
-__all__ = ["as_classes", "as_number", "check_between", "check_count", "check_scalar"]
+__all__ = ["as_classes", "as_number", "check_between", "check_count", "check_program", "check_scalar"]
+
+WORLD = ("L", "mu", "N", "shared_optimum", "regularizer")
+"""What a world is declared with."""
 
 
 def as_number(value: Any, exact: bool) -> Any:
@@ -84,3 +88,18 @@ def check_scalar(measured: Any) -> None:
             f"Expected a program that returns what is measured, a Scalar, got a {type(measured).__name__}; one step of a "
             "Lyapunov function is for lyapunov(...) and certify_rate(...)."
         )
+
+
+def check_program(program: Any, parameters: Any, world: Mapping[str, Any]) -> None:
+    """Refuse what is not a program with these parameters, or a world that SymPEP does not know."""
+    if not callable(program):
+        raise SpecError(f"Expected a program, a function of a world and of keywords, got {program!r}.")
+    if not isinstance(parameters, Mapping):
+        raise SpecError(f"Expected the program's parameters as a mapping such as {{'K': 2}}, got {parameters!r}.")
+    try:
+        signature(program).bind(None, **parameters)
+    except TypeError as error:
+        raise SpecError(f"The parameters {sorted(parameters)} do not fit the program {signature(program)}: {error}.") from None
+    unknown = sorted(set(world) - set(WORLD))
+    if unknown:
+        raise SpecError(f"A world has no {unknown[0]}.{suggest(unknown[0], WORLD)}")

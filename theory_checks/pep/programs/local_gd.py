@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from theory_checks.pep.checks import check_count
 from theory_checks.pep.programs.start import start
 from theory_checks.pep.verbs import dev, mean, norm2
 
@@ -75,6 +76,7 @@ def sampled_round(world: Any, *, K: int, gamma: Any, R: Any, zeta: Any, S: int |
 
 def local_steps(world: Any, x: Any, K: int, gamma: Any) -> list[Any]:
     r"""The clients' points :math:`y^0=x,y^1,\dots,y^K`."""
+    check_count("K", K, None)
     points = [x]
     for _ in range(K):
         points.append(points[-1] - gamma * world.grad(points[-1]))
