@@ -18,6 +18,9 @@ from fedmm.federation import Federation
 
 __all__ = ["ClientClass", "client_class"]
 
+ALIKE = 0.99
+"""mu is taken as at most this part of L: a larger class, whose worst cases a solver finds to all digits."""
+
 
 class ClientClass(NamedTuple):
     """L, mu and N of the class that a federation belongs to."""
@@ -48,9 +51,7 @@ def client_class(composition: Composition) -> ClientClass:
                 f"No worst case: every client must be strongly convex, but client {i} has mu = 0; add a ridge to the problem."
             )
         L, mu = max(L, n * weight * upper), min(mu, n * weight * lower)
-    if mu >= L:  # all alike and quadratic, to rounding: the class is open at mu = L
-        mu = L * (1 - 1e-6)
-    return ClientClass(L, mu, n)
+    return ClientClass(L, min(mu, ALIKE * L), n)
 
 
 def _known(i: int, symbol: str, name: str, value: float | None, notes: Mapping[str, str]) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 
 from theory_checks.claim import Condition
 
-__all__ = ["CHANNEL", "NOISE", "RELAXED", "ROUNDS", "SAMPLING", "START", "STEP", "known", "within"]
+__all__ = ["CHANNEL", "NOISE", "RELAXED", "ROUNDS", "SAMPLING", "SEVERAL", "START", "STEP", "STRONGLY_CONVEX", "known", "within"]
 
 
 def _k_at_most_d(k: int, d: int, **rest: Any) -> bool:
@@ -47,6 +47,20 @@ def _among(names: Sequence[str], family: str, **rest: Any) -> bool:
 def _between(entry: str, low: float, high: float, **setting: Any) -> bool:
     return low <= setting[entry] <= high
 
+
+def _strongly_convex(L: float, mu: float, **rest: Any) -> bool:
+    return 0 < mu < L
+
+
+def _several(N: int, **rest: Any) -> bool:
+    return N >= 2
+
+
+STRONGLY_CONVEX = Condition("0 < mu < L", _strongly_convex)
+"""The clients' functions, not all of one curvature."""
+
+SEVERAL = Condition("N >= 2", _several)
+"""One client is its own mean."""
 
 CHANNEL = Condition("1 <= k <= d", _k_at_most_d)
 """Rand-k picks among d coordinates."""

@@ -15,12 +15,11 @@ from typing import Any
 
 from fedmm.algorithms import FedAvg, FedMM, FedSGD
 from fedmm.composition import Composition
-from fedmm.errors import CompositionError
+from fedmm.errors import CompositionError, FedmmError
 from fedmm.schedules import Constant
 from theory_checks.client_class import ClientClass, client_class
 from theory_checks.fedmm_step import certified_step
-from theory_checks.pep import SymPEP, WorstCaseError
-from theory_checks.pep.programs.local_gd import local_gd
+from theory_checks.pep.exact_local_gd import exact_drift
 from theory_checks.tuned import MOST_STEPS, fedavg_round
 
 __all__ = ["rows"]
@@ -34,7 +33,7 @@ def rows(composition: Composition) -> list[tuple[str, str]]:
             return _fedmm(composition)
         if isinstance(algorithm, (FedSGD, FedAvg)):
             return _gradient(composition, algorithm)
-    except (CompositionError, WorstCaseError) as error:
+    except FedmmError as error:
         return [("worst case", f"unknown: {error}")]
     return []
 
@@ -72,12 +71,11 @@ def _gradient(composition: Composition, algorithm: FedSGD | FedAvg) -> list[tupl
             ("", f"f - f* and |theta - theta*|^2 {change} by {exact:.6f} a round, exactly; {published}"),
             ("", f"the best step 2/(L + mu) = {best:.4g} has {least:.6f}"),
         ]
-    world = SymPEP(L=found.L, mu=found.mu, N=found.N)
-    drift = world.maximize(local_gd(world, K=K, gamma=gamma, R=0, zeta=1.0)).dual_value
+    drift = exact_drift(L=found.L, mu=found.mu, N=found.N, K=K, gamma=gamma, zeta=1.0)
     usual = f"{gamma**2 * found.L * K * (K - 1) / 2:.4g} zeta" if short else f"for steps up to 1/L = {1 / found.L:.4g}"
     return [
         ("worst case", f"{_class(found)}, each term exact:"),
-        ("", f"|theta+ - theta*| <= {exact**0.5:.6f} |theta - theta*| + {max(drift, 0.0) ** 0.5:.4g} zeta"),
+        ("", f"|theta+ - theta*| <= {exact**0.5:.6f} |theta - theta*| + {drift:.4g} zeta"),
         ("", f"the usual estimate of the drift, gamma^2 L K(K-1)/2 zeta, is {usual}"),
     ]
 

@@ -30,6 +30,7 @@ from theory_checks.beds import bed
 from theory_checks.client_class import client_class
 from theory_checks.expectation import ExactFedMM
 from theory_checks.pep.rates import searched_rate
+from theory_checks.quadratic_clients import alike
 
 RIDGE = LeastSquares(ridge=0.1)
 
@@ -52,6 +53,14 @@ def test_the_class_is_the_clients(clients: Federation) -> None:
     found = client_class(compose(RIDGE, unequal, FedMM()))
     assert pytest.approx(max(6 * w * c[-1] for w, c in zip(weights, curves, strict=True)), rel=1e-12) == found.L
     assert found.mu == pytest.approx(min(6 * w * c[0] for w, c in zip(weights, curves, strict=True)), rel=1e-12)
+
+
+def test_clients_that_are_all_alike_have_worst_cases() -> None:
+    """mu = .99 L: nearer to L the inequalities are too ill-conditioned for the solver."""
+    found = client_class(compose(Quadratic(), alike(2.0, 5, 1.0), FedAvg()))
+    assert (found.L, found.mu) == (2.0, 1.98)
+    method = FedAvg(local_steps=4, step=0.25)
+    assert f"{0.505**4:.6f} |theta" in explain(compose(Quadratic(), alike(2.0, 5, 1.0), method)).text
 
 
 def test_the_step_is_the_engines(clients: Federation) -> None:

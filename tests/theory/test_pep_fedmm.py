@@ -226,7 +226,10 @@ def test_bad_input_is_refused() -> None:
         best_fedmm_step(1.0, 0.1, 10, float("inf"))
     with pytest.raises(SpecError, match="in \\(0, 1\\]"):
         best_fedmm_step(1.0, 0.1, 10, 1.0, 0.0)
-    with pytest.raises(SpecError, match="subset size"):
+    for N in (float("nan"), float("inf"), 2.5):
+        with pytest.raises(SpecError, match="Expected N as an integer from 1"):
+            best_fedmm_step(1.0, 0.1, N, 1.0)  # type: ignore[arg-type]
+    with pytest.raises(SpecError, match="Expected S as an integer from 1 to 10"):
         best_fedmm_step(1.0, 0.1, 10, 1.0, S=11)
     with pytest.raises(WorstCaseError, match="below 2/L"):
         best_fedmm_step(7.0, 0.7, 10, 1.0, regularizer=True, rho=1.0)

@@ -110,6 +110,7 @@ def test_crossover_is_where_two_steps_tie() -> None:
         ({"method": "fedavg", "p": 0.0}, "p in \\(0, 1\\]"),
         ({"method": "fedsgd", "mu": 0.0}, "0 < mu < L"),
         ({"method": "fedavg", "mu": 2.0}, "mu < L"),
+        ({"method": "fedavg", "mu": -0.1, "zeta": 1.0}, "0 <= mu < L"),
     ],
 )
 def test_bad_parameters_are_refused(arguments: dict, words: str) -> None:

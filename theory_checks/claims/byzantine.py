@@ -31,7 +31,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from theory_checks.claim import Claim, Condition, Measure, Mutant, Status
+from theory_checks.claim import Claim, Measure, Mutant, Status
+from theory_checks.claims.local_gd import parameters
+from theory_checks.conditions import SEVERAL, STRONGLY_CONVEX
 from theory_checks.pep.engines import proved
 from theory_checks.pep.measure import observed, worst
 from theory_checks.pep.programs.byzantine import byzantine_gd, byzantine_gradients
@@ -116,21 +118,6 @@ def gradients_exact_false(*, L: float, kappa: float, t: int, Delta: float, G: fl
     return 2 * L * Delta / t + kappa * G**2 * (t - 1) / (2 * t)
 
 
-def parameters(*, L: float, share: float, gammaL: float, **rest: Any) -> dict[str, Any]:
-    """mu = share L and gamma = gammaL / L."""
-    return {"L": L, "mu": share * L, "gamma": gammaL / L, **rest}
-
-
-def in_class(*, L: float, mu: float, **_: Any) -> bool:
-    """0 < mu < L."""
-    return 0 < mu < L
-
-
-def several(*, N: int, **_: Any) -> bool:
-    """N >= 2: one client is its own mean."""
-    return N >= 2
-
-
 KAPPAS = st.sampled_from([0.05, 0.25, 1.0])
 CLIENTS = st.sampled_from([2, 4, 10])
 EVERY = ("batch", "pep", "certificate")
@@ -165,7 +152,7 @@ CLAIMS = (
         promised=bias,
         engines={"batch": bias_batch, "pep": bias_worst, "certificate": bias_proved},
         mutants=(Mutant("kappa -> 0.9 kappa", bias_false, EVERY),),
-        conditions=(Condition("0 < mu < L", in_class), Condition("N >= 2", several)),
+        conditions=(STRONGLY_CONVEX, SEVERAL),
         tags=TAGS,
         extremes=({"L": 1.0, "mu": 0.1, "gamma": 0.5, "kappa": 0.25, "zeta": 1.0, "N": 2},),
     ),
@@ -179,7 +166,7 @@ CLAIMS = (
         promised=gradients,
         engines=GRADIENTS,
         mutants=(Mutant("2 L Delta -> L Delta", gradients_false, EVERY),),
-        conditions=(Condition("N >= 2", several),),
+        conditions=(SEVERAL,),
         tags=(*TAGS, "non-convex"),
         extremes=({**FAR, "t": 1},),
     ),
@@ -193,7 +180,7 @@ CLAIMS = (
         promised=gradients_exact,
         engines=GRADIENTS,
         mutants=(Mutant("(t-1)/t -> (t-1)/(2t)", gradients_exact_false, EVERY),),
-        conditions=(Condition("N >= 2", several),),
+        conditions=(SEVERAL,),
         tags=(*TAGS, "non-convex"),
         extremes=({**FAR, "t": 1}, {**FAR, "t": 2}),
     ),

@@ -31,6 +31,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from theory_checks.claim import Claim, Condition, Measure, Mutant, Status
+from theory_checks.conditions import STRONGLY_CONVEX
 from theory_checks.pep.engines import proved
 from theory_checks.pep.measure import observed, worst
 from theory_checks.pep.programs.fedlin import fedlin
@@ -93,11 +94,6 @@ def exact_false(*, L: float, mu: float, eta: float, tau: int, N: int) -> float:
     return (1 - tau * eta * mu) ** 2
 
 
-def in_class(*, L: float, mu: float, **_: Any) -> bool:
-    """0 < mu < L."""
-    return 0 < mu < L
-
-
 def short(*, L: float, eta: float, tau: int, **_: Any) -> bool:
     """0 < eta L <= 1, eta L tau <= 2, tau <= 6: where it was compared with the exact worst case."""
     return 0 < eta * L <= 1 + 1e-12 and eta * L * tau <= 2 * (1 + 1e-12) and tau <= 6
@@ -133,7 +129,7 @@ CLAIMS = (
         promised=published,
         engines={"batch": published_batch, "pep": published_worst, "certificate": published_proved},
         mutants=(Mutant("6 -> 3", published_false, EVERY),),
-        conditions=(Condition("0 < mu < L", in_class),),
+        conditions=(STRONGLY_CONVEX,),
         tags=TAGS,
         factor=True,
         extremes=({"L": 1.0, "mu": 0.1, "tau": 4, "N": 2},),
@@ -148,7 +144,7 @@ CLAIMS = (
         promised=exact,
         engines={"batch": exact_batch, "pep": exact_worst, "certificate": exact_proved},
         mutants=(Mutant("tau steps of eta -> one step of tau eta", exact_false, EVERY),),
-        conditions=(Condition("0 < mu < L", in_class), Condition("0 < eta <= 1/L, eta L tau <= 2 and tau <= 6", short)),
+        conditions=(STRONGLY_CONVEX, Condition("0 < eta <= 1/L, eta L tau <= 2 and tau <= 6", short)),
         tags=TAGS,
         factor=True,
         extremes=({"L": 1.0, "mu": 0.3, "eta": 0.5, "tau": 4, "N": 2},),

@@ -35,9 +35,6 @@ from theory_checks.pep.rates import best_fedmm_step, searched_rate, textbook_ste
 
 __all__ = ["CLAIMS"]
 
-UNITS = 10
-"""L in the certificates: rates do not depend on units."""
-
 
 def step_of(L: float, mu: float, N: int, omega: int, p: float, step: str) -> tuple[float, float]:
     """(gamma rho, a): the textbook step, or the best one."""
@@ -63,8 +60,8 @@ def proved(*, L: float, mu: float, N: int, omega: int, p: float, step: str) -> f
     gamma, a = step_of(L, mu, N, omega, p, step)
     gamma, a = (Fraction(round(x * 10**6), 10**6) for x in (gamma * L, a))
     share, coin = Fraction(repr(round(mu / L, 9))), Fraction(repr(p))
-    parameters = {"gamma": gamma / UNITS, "a": a, "omega": Fraction(omega), "p": coin}
-    return float(certify_rate(fedmm_step, parameters, L=Fraction(UNITS), mu=share * UNITS, N=N).bound)
+    parameters = {"gamma": gamma, "a": a, "omega": Fraction(omega), "p": coin}
+    return float(certify_rate(fedmm_step, parameters, L=1, mu=share, N=N).bound)
 
 
 @lru_cache(maxsize=1024)

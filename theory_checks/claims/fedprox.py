@@ -30,6 +30,8 @@ from typing import Any
 from hypothesis import strategies as st
 
 from theory_checks.claim import Claim, Condition, Measure, Mutant, Status
+from theory_checks.claims.local_gd import parameters
+from theory_checks.conditions import STRONGLY_CONVEX
 from theory_checks.pep.engines import proved
 from theory_checks.pep.measure import observed, worst
 from theory_checks.pep.programs.fedprox import fedprox
@@ -145,22 +147,12 @@ def half_a_bias(*, zeta: float, **setting: Any) -> float:
 # ---- settings
 
 
-def parameters(*, L: float, share: float, gammaL: float, **rest: Any) -> dict[str, Any]:
-    """mu = share L and gamma = gammaL / L."""
-    return {"L": L, "mu": share * L, "gamma": gammaL / L, **rest}
-
-
-def in_class(*, L: float, mu: float, **_: Any) -> bool:
-    """0 < mu < L."""
-    return 0 < mu < L
-
-
 def forward(*, gamma: float, **_: Any) -> bool:
     """gamma > 0."""
     return gamma > 0
 
 
-CONDITIONS = (Condition("0 < mu < L", in_class), Condition("gamma > 0", forward))
+CONDITIONS = (STRONGLY_CONVEX, Condition("gamma > 0", forward))
 COMMON: dict[str, Any] = {
     "L": st.sampled_from([1.0, 2.0]),
     "share": st.sampled_from([0.01, 0.1, 0.3]),

@@ -44,6 +44,7 @@ from fedmm.federation import Federation
 from fedmm.solve import solve
 from problems.quadratic import Quadratic
 from theory_checks.claim import Claim, Condition, Mutant, Status
+from theory_checks.conditions import SEVERAL, STRONGLY_CONVEX
 from theory_checks.pep.engines import certified_local_gd, replayed_local_gd
 from theory_checks.pep.exact_local_gd import exact_drift, exact_local_gd
 from theory_checks.pep.measure import observed
@@ -186,20 +187,10 @@ def short_step(*, L: float, gamma: float, **_: Any) -> bool:
     return 0 < gamma * L <= 1 + 1e-12
 
 
-def in_class(*, L: float, mu: float, **_: Any) -> bool:
-    """0 < mu < L."""
-    return 0 < mu < L
-
-
-def several_clients(*, N: int, **_: Any) -> bool:
-    """N >= 2."""
-    return N >= 2
-
-
 CONDITIONS = (
-    Condition("0 < mu < L", in_class),
+    STRONGLY_CONVEX,
     Condition("0 < gamma <= 1/L", short_step),
-    Condition("N >= 2", several_clients),
+    SEVERAL,
 )
 
 

@@ -34,6 +34,7 @@ from fedmm.federation import Federation
 from problems.quadratic import Quadratic
 from theory_checks.claim import Claim, Condition, Measure, Mutant, Status
 from theory_checks.claims.gradient_descent import away, descended
+from theory_checks.conditions import SEVERAL
 from theory_checks.pep.chain import chain
 from theory_checks.pep.engines import proved
 from theory_checks.pep.measure import observed, worst
@@ -144,11 +145,6 @@ def in_class(*, L: float, mu: float, gamma: float, **_: Any) -> bool:
     return 0 < mu < L and gamma > 0
 
 
-def several(*, N: int, **_: Any) -> bool:
-    """N >= 2: the gradient of one function alone vanishes at x*."""
-    return N >= 2
-
-
 @st.composite
 def finite_sums(draw: st.DrawFn) -> dict[str, Any]:
     """Settings with 0 < mu < L and N >= 2."""
@@ -216,7 +212,7 @@ CLAIMS = (
             "certificate": finite_sum_proved,
         },
         mutants=(Mutant("v -> v/2", finite_sum_false, ("simulation", "batch", "pep", "certificate")),),
-        conditions=(Condition("0 < mu < L and gamma > 0", in_class), Condition("N >= 2", several)),
+        conditions=(Condition("0 < mu < L and gamma > 0", in_class), SEVERAL),
         method="fedsgd",
         tags=("gradient", "stochastic", "participation"),
         extremes=(

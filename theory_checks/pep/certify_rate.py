@@ -78,7 +78,7 @@ def certify_rate(
     if rate is None:
         found = search(pep, step.now, step.after, step.target).rate
         least = ceil(found * 10**6)
-        rates = [Fraction(least + spare, 10**6) for spare in SPARE]
+        rates = [Fraction(least + spare, 10**6) for spare in SPARE if least + spare <= 10**6]
     else:
         rates = [check_between("rate", pep.number(rate), 0, 1, open_left=True)]
     for rho in rates:

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fedmm.errors import SpecError
+from theory_checks.pep.checks import check_count
 from theory_checks.pep.problem import SymPEP
 from theory_checks.pep.programs.fedmm import fedmm_factor, fedmm_step
 from theory_checks.pep.radius import fedmm_lower
@@ -301,11 +302,10 @@ def _value(found: Any) -> float:
 def _check(L: float, mu: float, N: int, omega: float, p: float, S: int | None) -> None:
     if not (np.isfinite(L) and 0 < mu <= L):
         raise SpecError(f"Expected 0 < mu <= L for a linear rate, got mu = {mu}, L = {L}; add a ridge where mu is 0.")
-    if N < 1 or int(N) != N:
-        raise SpecError(f"Expected the number of clients N as an integer from 1, got {N}.")
+    check_count("N", N, None)
     if not (np.isfinite(omega) and omega >= 0):
         raise SpecError(f"Expected a variance factor omega >= 0, got {omega}; biased channels have none.")
     if S is None and not 0 < p <= 1:
         raise SpecError(f"Expected a participation probability p in (0, 1], got {p}.")
-    if S is not None and not 1 <= S <= N:
-        raise SpecError(f"Expected a subset size S from 1 to N = {N}, got {S}.")
+    if S is not None:
+        check_count("S", S, N)

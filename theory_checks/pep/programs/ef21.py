@@ -10,7 +10,6 @@ r"""EF21: clients compress the change of their gradients by a contraction; the s
 | delta | delta, the contraction of C |
 | c | c in :math:`\Psi=f(x)-f^*+c\,\frac1N\sum_i\|s_i-\nabla f_i(x)\|^2` |
 | x, s, g | x, s_i, :math:`\nabla f_i(x)` |
-
 | Delta, G | :math:`f(x_0)-f^*\le\Delta`, :math:`\frac1N\sum_i\|s_i-\nabla f_i(x_0)\|^2\le G` |
 
 With :math:`\theta=1-\sqrt{1-\delta}` and :math:`\beta=(1-\delta)/\theta`, published are
