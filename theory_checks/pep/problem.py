@@ -84,8 +84,8 @@ class SymPEP:
 
     def __init__(
         self,
-        L: Any = 1.0,
-        mu: Any = 0.0,
+        L: Any = 1,
+        mu: Any = 0,
         N: Any = 2,
         *,
         shared_optimum: bool = False,
