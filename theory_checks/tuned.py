@@ -11,8 +11,8 @@ r"""The step with the best exact worst case: `tune`.
 
 For methods with a fixed step that stop away from x* (FedAvg, FedProx) the number that is minimised is the worst
 :math:`E\|x_T-x^*\|^2`, exact for T = 1 and an upper bound by a chain of rounds (`theory_checks.pep.chain`) for T > 1. For methods
-that converge (FedSGD, FedMM) it is the certified contraction factor per round. Steps are searched on a grid and refined; the
-value at the step returned is exact whatever the search missed.
+that converge (FedSGD, ProxSkip, DIANA, FedMM) it is the certified contraction factor per round (ProxSkip: per step). Steps are
+searched on a grid and refined; the value at the step returned is exact whatever the search missed.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from theory_checks.pep.chain import chain
 from theory_checks.pep.checks import check_between, check_count
 from theory_checks.pep.programs.fedprox import fedprox
 from theory_checks.pep.programs.local_gd import local_gd, sampled_round
+from theory_checks.pep.programs.proxskip import proxskip_step
 
 __all__ = ["METHODS", "Tuned", "tune"]
 
@@ -82,8 +83,8 @@ def tune(
 
     Parameters
     ----------
-    method : {"fedsgd", "fedavg", "fedprox", "fedmm"}
-        The method.
+    method : {"fedsgd", "fedavg", "fedprox", "proxskip", "diana", "fedmm"}
+        The method; diana is fedmm with everyone in every round. For proxskip p is the probability that a step communicates.
     L, mu, N, K, zeta, R, omega, p, rounds
         See the table of the module; what a method does not have must be left at its default.
 
@@ -98,13 +99,16 @@ def tune(
         raise SpecError(f"Unknown method {method!r} for tune.{suggest(method, METHODS)}")
     given = _checked(method, L=L, mu=mu, N=N, zeta=zeta, R=R, omega=omega, p=p, rounds=rounds)
     counts = _counts(method, K)
-    if method == "fedmm":
+    if method in ("diana", "fedmm"):
         from theory_checks.pep.rates import best_fedmm_step
 
         best = best_fedmm_step(given.L, given.mu, given.N, given.omega, given.p)
         if best.rate >= 1.0:
-            raise WorstCaseError("No step of fedmm is certified to converge with these parameters.", "unbounded")
+            raise WorstCaseError(f"No step of {method} is certified to converge with these parameters.", "unbounded")
         return Tuned(method, best.gamma, 1, best.alpha, best.rate, "certified factor of a Lyapunov function per round")
+    if method == "proxskip":
+        gamma, value = _least(partial(proxskip_rate, L=given.L, mu=given.mu, N=given.N, p=given.p), 2.0 / given.L)
+        return Tuned(method, gamma, 1, None, value, "certified factor of a Lyapunov function per step, p rounds a step")
     if method == "fedsgd":
         gamma = 2.0 / (given.L + given.mu)
         value = fedavg_round(gamma, 1.0, L=given.L, mu=given.mu, N=given.N, K=1, zeta=0.0)
@@ -124,6 +128,15 @@ def fedprox_round(gamma: float, R2: float, *, L: float, mu: float, N: int, zeta:
     r"""The worst :math:`\|x_1-x^*\|^2` of one round of FedProx from :math:`\|x_0-x^*\|^2\le` `R2`."""
     pep = SymPEP(L=L, mu=mu, N=N, shared_optimum=zeta == 0)
     return pep.maximize(fedprox(pep, gamma=gamma, R=R2**0.5, zeta=zeta)).dual_value
+
+
+def proxskip_rate(gamma: float, *, L: float, mu: float, N: int, p: float) -> float:
+    """The best certified factor of ProxSkip per step; infinite where no rate up to 1 is certified."""
+    pep = SymPEP(L=L, mu=mu, N=N)
+    try:
+        return pep.lyapunov(*proxskip_step(pep, gamma=gamma, p=p)).rate
+    except WorstCaseError:
+        return inf
 
 
 def _tuned(method: str, K: int, given: _Given) -> Tuned:
@@ -170,6 +183,8 @@ METHODS: dict[str, frozenset[str]] = {
     "fedsgd": frozenset({"L", "mu", "N"}),
     "fedavg": frozenset({"L", "mu", "N", "R", "K", "zeta", "p", "rounds"}),
     "fedprox": frozenset({"L", "mu", "N", "R", "zeta", "rounds"}),
+    "proxskip": frozenset({"L", "mu", "N", "p"}),
+    "diana": frozenset({"L", "mu", "N", "omega"}),
     "fedmm": frozenset({"L", "mu", "N", "omega", "p"}),
 }
 """The methods, and the parameters each of them has."""
@@ -207,7 +222,7 @@ def _checked(method: str, **given: Any) -> _Given:
         check_between(name, numbers[name], 0, most, open_left=True)
     if not 0 <= numbers["mu"] < numbers["L"]:
         raise SpecError(f"Expected 0 <= mu < L, got mu = {numbers['mu']} and L = {numbers['L']}.")
-    if method in ("fedsgd", "fedmm") and not 0 < numbers["mu"] < numbers["L"]:
+    if method not in ("fedavg", "fedprox") and not 0 < numbers["mu"] < numbers["L"]:
         raise SpecError(f"Expected 0 < mu < L for a contraction factor, got mu = {numbers['mu']} and L = {numbers['L']}.")
     return _Given(**numbers, N=check_count("N", given["N"], None), rounds=check_count("rounds", given["rounds"], MOST_ROUNDS))
 

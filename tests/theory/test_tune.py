@@ -7,6 +7,7 @@ import pytest
 
 from fedmm import FedmmError, SpecError
 from theory_checks import crossover, phase_diagram, tune
+from theory_checks.pep.radius import proxskip_lower
 from theory_checks.tuned import fedavg_round
 
 MU = 0.1
@@ -55,6 +56,19 @@ def test_fedmm_with_compression_and_participation() -> None:
     best = tune("fedmm", mu=MU, N=10, omega=3.0, p=0.5)
     assert 0.908504 - 2e-5 <= best.value <= 0.908504 + 1e-6
     assert best.alpha is not None
+
+
+@pytest.mark.parametrize(("p", "known"), [(0.1, 0.98148), (0.3, 0.85759), (1.0, ((1 - MU) / (1 + MU)) ** 2)])
+def test_proxskip(p: float, known: float) -> None:
+    """No worse than gamma = 1/L, whose rate is known, nor better than quadratics need; with p = 1 it is gradient descent."""
+    best = tune("proxskip", mu=MU, p=p)
+    assert proxskip_lower(best.gamma, p, mu=MU) - 1e-6 <= best.value <= known + 2e-5
+    if p == 1:
+        assert best.value == pytest.approx(known, abs=2e-5)
+
+
+def test_diana_is_fedmm_with_everyone() -> None:
+    assert tune("diana", mu=MU, N=10, omega=3.0)[1:] == tune("fedmm", mu=MU, N=10, omega=3.0)[1:]
 
 
 def test_units_do_not_matter() -> None:
