@@ -279,6 +279,8 @@ class SymPEP:
     def lyapunov(self, now: Sequence[Scalar], after: Sequence[Scalar], target: Scalar, *, rtol: float = 1e-5) -> Lyapunov:
         """The best rate certified by a Lyapunov function in the span of `now`, whose expected next values are `after`.
 
+        What `assume` said is not used: the rate holds without it.
+
         Parameters
         ----------
         now, after : sequences of Scalar
